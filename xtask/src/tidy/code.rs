@@ -1,5 +1,7 @@
 //! The code of a file: its lines without those of its tests.
 
+use super::Source;
+
 /// The lines with their numbers (from 1), without blocks under `#[cfg(test)]`.
 ///
 /// A block ends with the brace at the indentation at which it began, as rustfmt writes it.
@@ -22,9 +24,27 @@ pub(super) fn without_tests(text: &str) -> Vec<(usize, &str)> {
     lines
 }
 
-/// Whether all of a file is for tests.
-pub(super) fn is_test(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/")
+/// Marks the files that are nothing but tests: `tests.rs`, and what `#[cfg(test)] mod NAME;` declares.
+pub(super) fn mark_tests(sources: &mut [Source]) {
+    let mut stems: Vec<String> = Vec::new();
+    for source in sources.iter() {
+        let dir = source.path.trim_end_matches(".rs").trim_end_matches("/mod").trim_end_matches("/lib");
+        let lines: Vec<&str> = source.text.lines().map(str::trim).collect();
+        for pair in lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]") {
+            let name = pair[1]
+                .trim_start_matches("pub(crate) ")
+                .strip_prefix("mod ")
+                .and_then(|rest| rest.strip_suffix(';'));
+            stems.extend(name.map(|name| format!("{dir}/{name}")));
+        }
+    }
+    for source in sources {
+        let path = source.path.trim_end_matches(".rs");
+        let declared = |stem: &String| {
+            path.strip_prefix(stem.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        source.test = path.ends_with("/tests") || stems.iter().any(declared);
+    }
 }
 
 /// A line up to its comment, and the comment. (A `//` after a `:` is an address.)
@@ -35,12 +55,26 @@ pub(super) fn split_comment(line: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::source;
     use super::*;
 
     #[test]
     fn a_block_of_tests_is_left_out_and_the_rest_keeps_its_numbers() {
         let text = "a\n#[cfg(test)]\nmod tests {\n    fn b() {\n    }\n}\nc\n    #[cfg(test)]\n    use d;\ne";
         assert_eq!(without_tests(text), [(1, "a"), (7, "c"), (10, "e")]);
+    }
+
+    #[test]
+    fn what_is_declared_for_tests_is_marked() {
+        let declaring = "//! Logs.\n#[cfg(test)]\nmod conformance;\nmod memory;\n";
+        let mut sources = [
+            source("slipstream/src/log/mod.rs", declaring),
+            source("slipstream/src/log/conformance/acks.rs", ""),
+            source("slipstream/src/log/memory.rs", ""),
+            source("slipstream/src/keys/tests.rs", ""),
+        ];
+        mark_tests(&mut sources);
+        assert_eq!(sources.map(|source| source.test), [false, true, false, true]);
     }
 
     #[test]

@@ -45,10 +45,9 @@ fn dependencies(text: &str) -> Vec<Dependency<'_>> {
         } else if let Some((key, value)) = text.split_once('=')
             && inside
             && !text.starts_with('#')
-            && !value.contains("path = ")
         {
             let name = key.split('.').next().unwrap_or_default().trim();
-            let reason = value.contains('#') || before.starts_with('#');
+            let reason = value.contains('#') || before.starts_with('#') || value.contains("path = ");
             found.push(Dependency { name, line, reason, inherited: text.contains("workspace = true") });
         }
         before = text;
@@ -70,7 +69,7 @@ mod tests {
         let member = source(
             "tests/Cargo.toml",
             "[package]\nname = \"x\"\n[dev-dependencies]\na.workspace = true\nb = { workspace = true }\n\
-             # for c\nc = \"1\"\nd = \"1\"\n[features]\ndefault = []\n",
+             # for c\nc = \"1\"\nd = \"1\"\nown.workspace = true\n[features]\ndefault = []\n",
         );
         let problems = check(&[root, member]);
         let starts: Vec<_> = problems.iter().filter_map(|problem| problem.split(": no").next()).collect();

@@ -17,6 +17,8 @@ use std::path::Path;
 struct Source {
     path: String,
     text: String,
+    /// Whether all of it is for tests.
+    test: bool,
 }
 
 /// A line (from 1) and what is wrong with it.
@@ -40,9 +42,10 @@ pub(crate) fn run() -> Result<bool> {
         collect(&machine::root().join(folder), folder, &mut files)?;
     }
     files.push(read(&machine::root().join("Cargo.toml"), "Cargo.toml")?);
-    let (sources, manifests): (Vec<Source>, Vec<Source>) =
+    let (mut sources, manifests): (Vec<Source>, Vec<Source>) =
         files.into_iter().partition(|file| file.path.ends_with(".rs"));
 
+    code::mark_tests(&mut sources);
     let mut found = Vec::new();
     for source in &sources {
         let problems = RULES.iter().flat_map(|rule| rule(source));
@@ -82,10 +85,10 @@ fn collect(dir: &Path, name: &str, files: &mut Vec<Source>) -> Result<()> {
 
 fn read(file: &Path, path: &str) -> Result<Source> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {path}"))?;
-    Ok(Source { path: path.into(), text })
+    Ok(Source { path: path.into(), text, test: false })
 }
 
 #[cfg(test)]
 fn source(path: &str, text: &str) -> Source {
-    Source { path: path.into(), text: text.into() }
+    Source { path: path.into(), text: text.into(), test: false }
 }

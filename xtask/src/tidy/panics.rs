@@ -1,30 +1,30 @@
 //! The library does not panic; where it could, a comment says why it does not.
 
-use super::code::{is_test, split_comment, without_tests};
+use super::code::{split_comment, without_tests};
 use super::{LIBRARY, Problem, Source};
 
 const PANICS: &[&str] = &[".unwrap()", ".expect(", "panic!("];
 
 pub(super) fn says_why(file: &Source) -> Vec<Problem> {
     let testing = file.path.strip_prefix(LIBRARY).is_none_or(|path| path.starts_with("testing"));
-    if testing || is_test(&file.path) {
+    if testing || file.test {
         return Vec::new();
     }
     let mut problems = Vec::new();
-    let mut before = "";
+    let mut reason_above = false;
     for (number, line) in without_tests(&file.text) {
         let (code, comment) = split_comment(line);
-        let reason =
-            !comment.is_empty() || before.trim_start().starts_with("//") || before.contains("reason = ");
+        let here = !comment.is_empty() || code.contains("reason = ");
         if let Some(panic) = PANICS.iter().find(|panic| code.contains(**panic))
-            && !reason
+            && !(here || reason_above)
         {
-            problems.push((
-                number,
-                format!("`{panic}` without a reason: return an error, or say above why it cannot be"),
-            ));
+            let what = format!("`{panic}` without a reason: return an error, or say above why it cannot be");
+            problems.push((number, what));
         }
-        before = line;
+        // A reason may stand above the attribute that allows the panic, or in it.
+        let code = code.trim();
+        let attribute = code.starts_with("#[");
+        reason_above = if attribute { reason_above || here } else { code.is_empty() && here };
     }
     problems
 }
@@ -43,6 +43,7 @@ mod tests {
         assert_eq!(problems("a.unwrap();\n"), 1);
         assert_eq!(problems("    .expect(\"b\")\n"), 1);
         assert_eq!(problems("panic!(\"c\");\n"), 1);
+        assert_eq!(problems("b(); // about b\na.unwrap();\n"), 1);
     }
 
     #[test]
