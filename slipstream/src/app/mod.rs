@@ -1,0 +1,250 @@
+//! The app: which handlers run, what they are given, and where their lanes come from.
+//!
+//! `run()` is sugar over this: everything that it does can be said with an [`App`].
+
+mod job;
+mod lanes;
+mod open;
+mod preflight;
+mod running;
+mod supervise;
+mod wiring;
+
+pub use running::Running;
+pub use wiring::{Merge, Wiring};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::Result;
+use crate::log::Log;
+use crate::registry::{self, Entry};
+use crate::store::Store;
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A hook, as given by `on_start` and `on_stop`.
+type Hook = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send>;
+
+/// The explicit core: handlers, values, settings and hooks, put together by hand.
+///
+/// ```
+/// # slipstream::doc_test(async {
+/// use slipstream::prelude::*;
+/// use slipstream::testing;
+///
+/// #[handle(source = 1..4_u32, sink = [print])]
+/// fn double(n: u32) -> u32 {
+///     n * 2
+/// }
+///
+/// testing::app().handler(double).run().await
+/// # });
+/// ```
+pub struct App {
+    entries: Vec<&'static Entry>,
+    /// Fns that were given as handlers and carry no `#[handle]`.
+    strangers: Vec<&'static str>,
+    states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    config: Config,
+    clock: Clock,
+    store: Option<Arc<dyn Store>>,
+    log: Option<Arc<dyn Log>>,
+    on_start: Vec<Hook>,
+    on_stop: Vec<Hook>,
+    idle: bool,
+}
+
+impl Default for App {
+    fn default() -> Self {
+        App::new()
+    }
+}
+
+impl App {
+    /// An app without handlers, that reads nothing from the environment.
+    pub fn new() -> Self {
+        App {
+            entries: Vec::new(),
+            strangers: Vec::new(),
+            states: HashMap::new(),
+            config: Config::new(),
+            clock: Clock::system(),
+            store: None,
+            log: None,
+            on_start: Vec::new(),
+            on_stop: Vec::new(),
+            idle: false,
+        }
+    }
+
+    /// An app of all handlers that are linked into this binary, with the environment's settings.
+    ///
+    /// ```
+    /// let app = slipstream::App::collected();
+    /// ```
+    pub fn collected() -> Self {
+        App { entries: registry::collected(), ..App::new() }.config(Config::from_env())
+    }
+
+    /// Adds a handler, by its annotated fn.
+    #[must_use]
+    pub fn handler<F: 'static>(mut self, _: F) -> Self {
+        match registry::find(TypeId::of::<F>()) {
+            Some(entry) => self.entries.push(entry),
+            None => self.strangers.push(std::any::type_name::<F>()),
+        }
+        self
+    }
+
+    /// Keeps only the handlers of these names.
+    ///
+    /// ```
+    /// let app = slipstream::App::collected().only(["count"]);
+    /// ```
+    #[must_use]
+    pub fn only<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names: Vec<&str> = names.into_iter().collect();
+        self.entries.retain(|entry| names.contains(&entry.name));
+        self
+    }
+
+    /// Gives a value to the handlers that take it as `State<T>`.
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states.insert(TypeId::of::<T>(), Arc::new(value));
+        self
+    }
+
+    /// Adds settings; what the environment says stays above.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config.merge(config);
+        self
+    }
+
+    /// Runs by this clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    pub(crate) fn log(mut self, log: Arc<dyn Log>) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// Runs before the first message is taken, when caches and topics can be used.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing;
+    /// static LIMITS: Cache<String, u64> = Cache::new("limits");
+    ///
+    /// async fn prepare() -> Result<()> {
+    ///     LIMITS.put("low", &3)
+    /// }
+    ///
+    /// let app = testing::app().on_start(prepare).start_idle().await?;
+    /// assert_eq!(app.enter(|| LIMITS.get("low"))?, Some(3));
+    /// # Ok(()) });
+    /// ```
+    #[must_use]
+    pub fn on_start<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.on_start.push(Box::new(|| Box::pin(hook())));
+        self
+    }
+
+    /// Runs when all handlers have ended well, while caches can still be read.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing;
+    ///
+    /// #[handle(source = 0..3_u32)]
+    /// fn look(_n: u32) {}
+    ///
+    /// testing::app().handler(look).on_stop(async || { println!("done"); Ok(()) }).run().await
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn on_stop<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.on_stop.push(Box::new(|| Box::pin(hook())));
+        self
+    }
+
+    /// Checks the wiring, opens what it needs, and starts the lanes.
+    ///
+    /// # Errors
+    /// All problems of the wiring in one; or what could not be opened.
+    ///
+    /// # Cancel safety
+    /// An app whose start is dropped has not taken a message.
+    pub async fn start(self) -> Result<Running> {
+        open::start(self).await
+    }
+
+    /// Starts without handlers, for a program that only reads caches or sends records; it runs until it is stopped.
+    ///
+    /// # Errors
+    /// As [`start`](App::start).
+    pub async fn start_idle(mut self) -> Result<Running> {
+        self.idle = true;
+        self.start().await
+    }
+
+    /// Runs until all sources have ended, or until Ctrl-C or SIGTERM: the first drains, the second aborts.
+    ///
+    /// # Errors
+    /// What could not be started, or what stopped the app.
+    ///
+    /// # Cancel safety
+    /// Dropping the future aborts the app: what was committed stays.
+    pub async fn run(self) -> Result<()> {
+        let running = self.start().await?;
+        let (first, second) = (supervise::signalled(), supervise::signalled());
+        running.run_until(first, second).await
+    }
+
+    /// Runs until all sources have ended, or until this future has: then it drains.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing;
+    ///
+    /// #[handle(source = every(millis(1)))]
+    /// fn tick() {}
+    ///
+    /// testing::app().handler(tick).run_until(tokio::time::sleep(millis(20))).await
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    /// As [`run`](App::run).
+    ///
+    /// # Cancel safety
+    /// As [`run`](App::run).
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<()> {
+        let running = self.start().await?;
+        running.run_until(shutdown, std::future::pending()).await
+    }
+}

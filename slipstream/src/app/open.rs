@@ -1,0 +1,294 @@
+//! Starts an app: opens the store and the log, finds every position, and only then lets messages flow.
+
+use super::job::Job;
+use super::lanes::Plan;
+use super::{App, Running, preflight, supervise};
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::{Log, Subscription, memory::MemoryLog};
+use crate::needs::Need;
+use crate::policy::Verdict;
+use crate::scope::{self, Current, Shared};
+use crate::source::{Opening, Until};
+use crate::steps::State;
+use crate::store::{Store, memory::MemoryStore};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+use tokio::sync::{mpsc, watch};
+
+/// How many batches of a topic wait for its lane.
+const BATCHES: usize = 4;
+
+pub(super) async fn start(mut app: App) -> Result<Running> {
+    let plan = preflight::plan(&app);
+    preflight::check(&app, &plan)?;
+    let uses_topics = plan.lanes.iter().any(|lane| lane.topic().is_some())
+        || plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Topic(_)))
+        || plan.abouts.iter().any(|about| matches!(about.policy.verdict, Verdict::Dead(_)));
+    let given = (app.store.take(), app.log.take());
+    let (store, log, temporary) = blocking({
+        let config = app.config.clone();
+        move || open(&config, given, uses_topics)
+    })
+    .await?;
+    let state = State::open(store)?;
+    let shared = Shared::new(app.config, app.clock, state, app.states);
+    if let Some(log) = log {
+        // It was just made: nobody else can have set it.
+        let _ = shared.log.set(log);
+    }
+    shared.announce();
+    let started = begin(&shared, plan, app.on_start, app.on_stop, app.idle, temporary).await;
+    if started.is_err() {
+        shared.retire();
+        if let Some(log) = shared.log.get().cloned() {
+            let _ = blocking(move || { log.close(std::time::Duration::from_secs(1)); Ok(()) }).await;
+        }
+    }
+    started
+}
+
+async fn begin(
+    shared: &Arc<Shared>,
+    plan: Plan,
+    on_start: Vec<super::Hook>,
+    on_stop: Vec<super::Hook>,
+    idle: bool,
+    temporary: Option<tempfile::TempDir>,
+) -> Result<Running> {
+    prepare(shared, &plan).await?;
+    let inside = Current { app: shared.clone(), step: None };
+    for hook in on_start {
+        scope::enter(inside.clone(), async { hook().await }).await?;
+    }
+    // A call may have to be made again only where something else may change what it read.
+    let several = plan.lanes.len() + plan.merges.len() > 1;
+    for about in &plan.abouts {
+        if several || plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Cache(_))) {
+            about.may_repeat.store(true, Relaxed);
+        }
+    }
+    let jobs = open_lanes(shared, plan).await?;
+    Ok(supervise::spawn(shared.clone(), jobs, on_stop, idle, temporary))
+}
+
+/// Runs what may block on a thread where that is allowed.
+pub(super) async fn blocking<T: Send + 'static>(run: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(run).await;
+    done.map_err(|error| Error::caused(ErrorKind::Misuse, format!("opening the app failed: {error}"), error))?
+}
+
+type Opened = (Arc<dyn Store>, Option<Arc<dyn Log>>, Option<tempfile::TempDir>);
+
+fn open(config: &Config, given: (Option<Arc<dyn Store>>, Option<Arc<dyn Log>>), topics: bool) -> Result<Opened> {
+    let servers = config.get("kafka.bootstrap.servers").filter(|_| topics || given.1.is_some());
+    let in_memory = servers == Some("memory") && given.1.is_none();
+    let temporary = match &given.0 {
+        None if in_memory => Some(temporary_directory(config)?),
+        _ => None,
+    };
+    let log: Option<Arc<dyn Log>> = match (given.1, servers) {
+        (Some(log), _) => Some(log),
+        (None, Some("memory")) => {
+            tracing::info!(
+                "topics are in memory: their records, the positions in them and the caches end with this process"
+            );
+            Some(Arc::new(MemoryLog::new(1)))
+        }
+        (None, Some(_)) => Some(connect(config)?),
+        (None, None) => None,
+    };
+    let store = match (given.0, &temporary) {
+        (Some(store), _) => store,
+        (None, Some(directory)) => on_disk(directory.path())?,
+        (None, None) if config.get("state.dir") == Some("memory") => Arc::new(MemoryStore::default()),
+        (None, None) => lazily(config),
+    };
+    Ok((store, log, temporary))
+}
+
+fn temporary_directory(config: &Config) -> Result<tempfile::TempDir> {
+    let prefix = format!("slipstream-{}-", config.app_id());
+    tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir()
+        .map_err(|error| Error::caused(ErrorKind::Store, "a temporary directory for the state cannot be made", error))
+}
+
+#[cfg(feature = "kafka")]
+fn connect(config: &Config) -> Result<Arc<dyn Log>> {
+    let settings: Vec<(String, String)> = config.below("kafka.").into_iter().collect();
+    Ok(Arc::new(crate::log::kafka::KafkaLog::connect(&settings)?))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn connect(_: &Config) -> Result<Arc<dyn Log>> {
+    Err(Error::new(ErrorKind::Preflight, "slipstream was built without the feature `kafka`"))
+}
+
+#[cfg(feature = "sled")]
+fn on_disk(path: &std::path::Path) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(crate::store::sled::SledStore::open(path)?))
+}
+
+#[cfg(not(feature = "sled"))]
+fn on_disk(_: &std::path::Path) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(MemoryStore::default()))
+}
+
+/// The state directory of the app: made when there is first something to keep.
+#[cfg(feature = "sled")]
+fn lazily(config: &Config) -> Arc<dyn Store> {
+    Arc::new(crate::store::lazy::LazyStore::new(config.state_dir().join(config.app_id())))
+}
+
+#[cfg(not(feature = "sled"))]
+fn lazily(_: &Config) -> Arc<dyn Store> {
+    Arc::new(MemoryStore::default())
+}
+
+/// Makes sure that the topics are there; all that is wrong with them in one report.
+async fn prepare(shared: &Arc<Shared>, plan: &Plan) -> Result<()> {
+    let needs = plan.needs.all.iter().filter_map(|(place, need)| match need {
+        Need::Topic(named) => Some((place.clone(), named.prepare.clone()?)),
+        _ => None,
+    });
+    let read = plan.lanes.iter().filter_map(|lane| {
+        let place = lane.members().into_iter().map(|(name, place)| format!("`{name}` at {place}")).next()?;
+        Some((place, lane.topic()?.named.prepare.clone()?))
+    });
+    let all: Vec<_> = needs.chain(read).collect();
+    let app = shared.clone();
+    blocking(move || {
+        let problems = all.iter().filter_map(|(place, prepare)| Some(format!("{place}: {}", prepare(&app).err()?)));
+        let problems: BTreeSet<String> = problems.collect();
+        preflight::report(&problems.into_iter().collect::<Vec<_>>())
+    })
+    .await
+}
+
+/// Counts down the jobs that write to a topic which someone reads to its end.
+type Writers = BTreeMap<usize, watch::Sender<usize>>;
+
+async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
+    let mut subscriptions = Vec::new();
+    let mut writers = Writers::new();
+    let mut jobs = Vec::new();
+    let downstream = Downstream::of(&plan);
+    for lane in plan.lanes {
+        let name: Arc<str> = lane.name().into();
+        let mut topic = None;
+        if let Some(used) = lane.topic().cloned() {
+            shared.reads(&name, lane.members().into_iter().map(|(handler, _)| handler).collect());
+            let on_broker = crate::topic::name_in(shared, used.named.name);
+            let (deliver, deliveries) = mpsc::channel(BATCHES);
+            subscriptions.push(Subscription {
+                topic: on_broker.clone(),
+                origin: used.origin,
+                position: position(shared, &name),
+                deliver,
+            });
+            let until: Until = used.until_end.then(|| {
+                let slot = used.named.slot;
+                let waits_for = writers.entry(slot).or_insert_with(|| watch::channel(0).0).subscribe();
+                ends(shared.clone(), on_broker, waits_for)
+            });
+            topic = Some((deliveries, until));
+        }
+        let opening = Opening { app: shared.clone(), name, topic: Mutex::new(topic) };
+        jobs.extend(lane.open(&opening)?);
+    }
+    jobs.extend(plan.merges.into_iter().map(|merge| merge(shared)));
+    let jobs = jobs.into_iter().map(|job| counted(job, &writers, &downstream)).collect();
+    if !subscriptions.is_empty() {
+        let (log, group) = (shared.log()?.clone(), shared.id.clone());
+        blocking(move || log.subscribe(&group, subscriptions)).await?;
+    }
+    Ok(jobs)
+}
+
+/// Where a topic is read from: the least of its handlers' positions, if all of them have one.
+fn position(shared: &Arc<Shared>, source: &str) -> Arc<dyn Fn(u32) -> Option<i64> + Send + Sync> {
+    let (shared, source) = (Arc::downgrade(shared), source.to_owned());
+    Arc::new(move |partition| {
+        let shared = shared.upgrade()?;
+        shared.least_place(&source, partition).unwrap_or_else(|error| {
+            shared.fail(error);
+            None
+        })
+    })
+}
+
+/// The end offsets of a topic, as soon as those who write to it have ended.
+fn ends(
+    shared: Arc<Shared>,
+    topic: Arc<str>,
+    mut writers: watch::Receiver<usize>,
+) -> std::pin::Pin<Box<dyn Future<Output = Result<Vec<i64>>> + Send>> {
+    Box::pin(async move {
+        // An error means that the app is gone; then nobody waits for this either.
+        let _ = writers.wait_for(|left| *left == 0).await;
+        let log = shared.log()?.clone();
+        while log.in_flight() > 0 {
+            log.flush();
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        blocking(move || log.ends(&topic)).await
+    })
+}
+
+/// Tells those who read a topic to its end when this job has ended.
+fn counted(job: Job, writers: &Writers, downstream: &Downstream) -> Job {
+    let Job { name, future, writes } = job;
+    let counted: Vec<_> = writes
+        .iter()
+        // Who reads a topic, directly or not, cannot be waited for by it.
+        .filter(|topic| !downstream.reaches(**topic, &name))
+        .filter_map(|topic| writers.get(topic).cloned())
+        .collect();
+    counted.iter().for_each(|writers| writers.send_modify(|left| *left += 1));
+    let future = Box::pin(async move {
+        let done = future.await;
+        counted.iter().for_each(|writers| writers.send_modify(|left| *left -= 1));
+        done
+    });
+    Job { name, future, writes }
+}
+
+/// Which handlers a topic's records reach, through handlers and the topics that they write to.
+struct Downstream(BTreeMap<usize, BTreeSet<String>>);
+
+impl Downstream {
+    fn of(plan: &Plan) -> Self {
+        let reads: Vec<(usize, BTreeSet<String>, Vec<usize>)> = plan
+            .lanes
+            .iter()
+            .filter_map(|lane| {
+                let mut jobs: BTreeSet<String> = lane.members().into_iter().map(|(name, _)| name).collect();
+                jobs.insert(lane.name().to_owned());
+                Some((lane.topic()?.named.slot, jobs, lane.writes()))
+            })
+            .collect();
+        let mut reached = BTreeMap::new();
+        for (start, ..) in &reads {
+            let (mut topics, mut jobs, mut next) = (BTreeSet::new(), BTreeSet::new(), vec![*start]);
+            while let Some(topic) = next.pop() {
+                if !topics.insert(topic) {
+                    continue;
+                }
+                for (_, members, writes) in reads.iter().filter(|(read, ..)| *read == topic) {
+                    jobs.extend(members.iter().cloned());
+                    next.extend(writes);
+                }
+            }
+            reached.insert(*start, jobs);
+        }
+        Downstream(reached)
+    }
+
+    fn reaches(&self, topic: usize, job: &str) -> bool {
+        self.0.get(&topic).is_some_and(|jobs| jobs.contains(job))
+    }
+}

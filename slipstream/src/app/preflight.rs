@@ -1,0 +1,159 @@
+//! Preflight: all problems of the wiring in one report, before the first message.
+
+use super::App;
+use super::lanes::Plan;
+use super::wiring::Wiring;
+use crate::error::{Error, ErrorKind, Result};
+use crate::needs::{Need, Named};
+use crate::policy::Verdict;
+use crate::source::SourceId;
+use crate::steps::RESERVED;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Asks every handler what it is.
+pub(super) fn plan(app: &App) -> Plan {
+    let mut plan = Plan::default();
+    for entry in &app.entries {
+        (entry.wire)(&mut Wiring::new(&mut plan, entry));
+    }
+    plan
+}
+
+/// Checks what the handlers said, and what the app was given.
+pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
+    let mut problems = Vec::new();
+    if app.entries.is_empty() && !app.idle {
+        problems.push(no_handlers(app));
+    }
+    for stranger in &app.strangers {
+        problems.push(format!("`{stranger}` is not a handler: annotate it with `#[handle(source = ..)]`"));
+    }
+    handlers_named_apart(app, plan, &mut problems);
+    sources_named_apart(plan, &mut problems);
+    statics_named_apart(plan, &mut problems);
+    for (place, need) in &plan.needs.all {
+        if let Need::State { id, types } = need
+            && !app.states.contains_key(id)
+        {
+            problems.push(format!("{place} needs `State<{types}>`: give the app one by `.state(..)`"));
+        }
+    }
+    for lane in &plan.lanes {
+        if let Some(handlers) = lane.cannot_share() {
+            problems.push(format!(
+                "{} share the source `{}`, whose messages have no `Clone`, and take them by value: take them by \
+                 `&`, or derive `Clone`",
+                handlers.join(" and "),
+                lane.name()
+            ));
+        }
+    }
+    settings(app, plan, &mut problems);
+    report(&problems)
+}
+
+fn no_handlers(app: &App) -> String {
+    let found = crate::registry::collected().len();
+    if found > 0 || !app.strangers.is_empty() {
+        return "there is no handler left to run: check the names given to `only`".to_owned();
+    }
+    "there are no handlers. A handler is a fn with `#[handle(source = ..)]`; those of a library crate are linked only \
+     if the crate is named somewhere: add `use that_crate as _;` to the binary"
+        .to_owned()
+}
+
+fn handlers_named_apart(app: &App, plan: &Plan, problems: &mut Vec<String>) {
+    let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (about, entry) in plan.abouts.iter().zip(&app.entries) {
+        places.entry(&about.name).or_default().push(entry.place());
+    }
+    for (name, places) in places.into_iter().filter(|(_, places)| places.len() > 1) {
+        problems.push(format!(
+            "several handlers are called `{name}`: {}; give them `name = \"..\"`, since positions and counts go by it",
+            places.join(", ")
+        ));
+    }
+}
+
+fn sources_named_apart(plan: &Plan, problems: &mut Vec<String>) {
+    let mut named: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for lane in plan.lanes.iter().filter(|lane| lane.id() != SourceId::Private) {
+        let users = lane.members().into_iter().map(|(name, place)| format!("`{name}` at {place}"));
+        named.entry(lane.name()).or_default().push(users.collect::<Vec<_>>().join(" and "));
+    }
+    for (name, users) in named.into_iter().filter(|(_, users)| users.len() > 1) {
+        problems.push(format!(
+            "several sources are called `{name}` (of {}); rename one, since positions and counts go by it",
+            users.join("; of ")
+        ));
+    }
+}
+
+fn statics_named_apart(plan: &Plan, problems: &mut Vec<String>) {
+    let mut seen: BTreeMap<(&str, &str), (&Named, &str)> = BTreeMap::new();
+    for (place, need) in &plan.needs.all {
+        let (kind, named) = match need {
+            Need::Topic(named) => ("topic", named),
+            Need::Cache(named) => ("cache", named),
+            Need::State { .. } => continue,
+        };
+        if kind == "cache" && named.name.starts_with(RESERVED) {
+            problems.push(format!("{place}: a cache cannot be called `{}`: `{RESERVED}` is ours", named.name));
+        }
+        let (first, where_first) = seen.entry((kind, named.name)).or_insert((named, place));
+        if first.slot == named.slot {
+            continue;
+        }
+        let differ = if first.types == named.types {
+            "use one static".to_owned()
+        } else {
+            format!("one holds `{}`, the other `{}`", first.types, named.types)
+        };
+        problems.push(format!(
+            "two statics are the {kind} `{}`, in {where_first} and in {place}: {differ}",
+            named.name
+        ));
+    }
+}
+
+fn settings(app: &App, plan: &Plan, problems: &mut Vec<String>) {
+    for (name, default) in [("commit.interval.ms", 1), ("shutdown.timeout.ms", 1)] {
+        problems.extend(app.config.millis(name, default).err());
+    }
+    let dead = plan.abouts.iter().any(|about| matches!(about.policy.verdict, Verdict::Dead(_)));
+    let topics = dead || plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Topic(_)));
+    if !topics || app.log.is_some() {
+        return;
+    }
+    match app.config.get("kafka.bootstrap.servers") {
+        None => problems.push(
+            "there are topics, and `kafka.bootstrap.servers` is not set: set it to a broker's address, or to `memory` \
+             to keep them in this process"
+                .to_owned(),
+        ),
+        Some("memory") => {}
+        Some(_) if cfg!(feature = "kafka") => {}
+        Some(_) => problems.push(
+            "`kafka.bootstrap.servers` names a broker, and slipstream was built without the feature `kafka`: add it, \
+             or set `memory`"
+                .to_owned(),
+        ),
+    }
+}
+
+/// All problems as one error.
+pub(super) fn report(problems: &[String]) -> Result<()> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let mut text = match problems.len() {
+        1 => "the app cannot run:".to_owned(),
+        n => format!("the app cannot run, for {n} reasons:"),
+    };
+    for problem in problems {
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n  - {problem}");
+    }
+    Err(Error::new(ErrorKind::Preflight, text))
+}

@@ -1,0 +1,172 @@
+//! A running app: to be waited for, stopped, paused, asked and entered.
+
+use super::supervise::{Orders, Outcome};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::Report;
+use crate::scope::{self, Current, Shared};
+use std::future::Future;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A running app. Its caches can be read until it is dropped; dropping it aborts what still runs.
+///
+/// ```
+/// # slipstream::doc_test(async {
+/// use slipstream::prelude::*;
+/// use slipstream::testing;
+///
+/// #[handle(source = 0..3_u32)]
+/// fn look(_n: u32) {}
+///
+/// let running = testing::app().handler(look).start().await?;
+/// running.wait().await?;
+/// assert_eq!(running.report().handler("look").done, 3);
+/// # Ok(()) });
+/// ```
+pub struct Running {
+    pub(super) app: Arc<Shared>,
+    pub(super) orders: watch::Sender<Orders>,
+    pub(super) outcome: watch::Receiver<Outcome>,
+    /// Where the state lives that ends with the process.
+    pub(super) _temporary: Option<tempfile::TempDir>,
+}
+
+impl Running {
+    /// Waits until the app has ended: all its sources have, or it was stopped.
+    ///
+    /// # Errors
+    /// What stopped it, if it did not end by itself.
+    ///
+    /// # Cancel safety
+    /// Dropping the future only stops waiting.
+    pub async fn wait(&self) -> Result<()> {
+        let mut outcome = self.outcome.clone();
+        let ended = outcome.wait_for(Option::is_some).await;
+        let gone = || Error::new(ErrorKind::Stopped, "the app was aborted");
+        match ended.map_err(|_| gone())?.as_ref() {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(error.copy()),
+            None => Err(gone()),
+        }
+    }
+
+    /// Takes no further messages, lets those under way end, commits, and waits for that.
+    ///
+    /// # Errors
+    /// As [`wait`](Running::wait), and if the deadline passed.
+    ///
+    /// # Cancel safety
+    /// The app goes on stopping.
+    pub async fn stop(&self) -> Result<()> {
+        self.order(Orders::Drain);
+        self.wait().await
+    }
+
+    /// Ends the app at once: what is under way is dropped, what was committed stays.
+    pub fn abort(&self) {
+        self.order(Orders::Abort);
+    }
+
+    fn order(&self, order: Orders) {
+        self.orders.send_if_modified(|orders| {
+            let sterner = order > *orders;
+            if sterner {
+                *orders = order;
+            }
+            sterner
+        });
+    }
+
+    pub(super) async fn run_until(
+        self,
+        first: impl Future<Output = ()>,
+        second: impl Future<Output = ()>,
+    ) -> Result<()> {
+        tokio::select! {
+            ended = self.wait() => return ended,
+            () = first => {}
+        }
+        tracing::info!("draining; once more aborts");
+        tokio::select! {
+            ended = self.stop() => ended,
+            () = second => {
+                self.abort();
+                self.wait().await
+            }
+        }
+    }
+
+    /// Holds a source back before its next message, until it is resumed as often for this reason.
+    ///
+    /// # Errors
+    /// If the app has no source of this name.
+    pub fn pause(&self, source: &str, reason: &'static str) -> Result<()> {
+        self.gate(source)?.pause(reason);
+        Ok(())
+    }
+
+    /// Takes back one pause for this reason; the source runs when no reason is left.
+    ///
+    /// # Errors
+    /// If the app has no source of this name.
+    pub fn resume(&self, source: &str, reason: &'static str) -> Result<()> {
+        self.gate(source)?.resume(reason);
+        Ok(())
+    }
+
+    fn gate(&self, source: &str) -> Result<Arc<crate::gate::Gate>> {
+        let found = self.app.gates.find(source);
+        found.ok_or_else(|| Error::new(ErrorKind::Misuse, format!("the app has no source `{source}`")))
+    }
+
+    /// Runs a future as part of this app: its topics and caches are meant.
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
+        scope::enter(self.current(), future)
+    }
+
+    /// Runs a function as part of this app: its topics and caches are meant.
+    pub fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
+        scope::enter_sync(self.current(), run)
+    }
+
+    fn current(&self) -> Current {
+        Current { app: self.app.clone(), step: None }
+    }
+
+    /// Commits what has ended by now.
+    ///
+    /// # Errors
+    /// If called inside of a handler or a sink, which could only wait for itself; or if the store cannot be written.
+    pub async fn flush(&self) -> Result<()> {
+        super::supervise::commit(&self.app).await
+    }
+
+    /// Both ledgers as they are now.
+    pub fn report(&self) -> Report {
+        self.app.ledger.report()
+    }
+
+    /// The app's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.app.clock
+    }
+
+    /// Fails the test unless both ledgers add up.
+    ///
+    /// # Panics
+    /// If a message or an output is not accounted for; the rows are named.
+    pub fn assert_conserved(&self) {
+        let report = self.report();
+        if let Err(broken) = report.conserved() {
+            panic!("messages or outputs are not accounted for:\n{broken}"); // it is an assertion
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.abort();
+        self.app.retire();
+    }
+}

@@ -1,0 +1,277 @@
+//! Watches over a running app: commits, and ends it in order — stop the sources, drain the lanes, commit, close.
+
+use super::job::Job;
+use super::open::blocking;
+use super::running::Running;
+use super::Hook;
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::GroupOffset;
+use crate::pulled::panic_text;
+use crate::scope::{self, Current, Shared};
+use crate::steps::parse_place;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+/// What an app is told; later ones are sterner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Orders {
+    Run,
+    Drain,
+    Abort,
+}
+
+/// How an app has ended, once it has.
+pub(super) type Outcome = Option<std::result::Result<(), Arc<Error>>>;
+
+/// Starts the lanes, and the task that watches over them.
+pub(super) fn spawn(
+    app: Arc<Shared>,
+    jobs: Vec<Job>,
+    on_stop: Vec<Hook>,
+    idle: bool,
+    temporary: Option<tempfile::TempDir>,
+) -> Running {
+    let (orders, told) = watch::channel(Orders::Run);
+    let (ended, outcome) = watch::channel(None);
+    let supervisor = Supervisor { app: app.clone(), told, deadline: None, idle };
+    tokio::spawn(async move {
+        let done = supervisor.run(jobs, on_stop).await;
+        // Nobody waits for the end of an app that was dropped.
+        let _ = ended.send(Some(done.map_err(Arc::new)));
+    });
+    Running { app, orders, outcome, _temporary: temporary }
+}
+
+/// Ends when the process is told to.
+pub(super) async fn signalled() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await; // no such signal here: nothing to wait for
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
+}
+
+/// Commits once, and tells the consumer group how far it is.
+pub(super) async fn commit(app: &Arc<Shared>) -> Result<()> {
+    let Some(places) = app.state.commit().await? else { return Ok(()) };
+    if let Some(log) = app.log.get() {
+        let moved: BTreeSet<(&str, u32)> = places.keys().filter_map(|key| parse_place(key)).collect();
+        let offsets: Vec<_> = moved.into_iter().filter_map(|(source, partition)| offset(app, source, partition)).collect();
+        log.commit(&offsets);
+    }
+    Ok(())
+}
+
+/// A position as the consumer group knows it: the least of the source's handlers.
+fn offset(app: &Shared, source: &str, partition: u32) -> Option<GroupOffset> {
+    let least = app.least_place(source, partition).ok().flatten()?;
+    Some(GroupOffset { topic: crate::topic::name_in(app, source), partition, offset: least })
+}
+
+struct Supervisor {
+    app: Arc<Shared>,
+    told: watch::Receiver<Orders>,
+    /// When draining has lasted too long.
+    deadline: Option<tokio::time::Instant>,
+    idle: bool,
+}
+
+/// What happens next to an app.
+enum Event {
+    Ended(Result<()>),
+    AllEnded,
+    Told(Orders),
+    Failed,
+    TooLate,
+}
+
+impl Supervisor {
+    async fn run(mut self, jobs: Vec<Job>, on_stop: Vec<Hook>) -> Result<()> {
+        let mut lanes = JoinSet::new();
+        for Job { name, future, .. } in jobs {
+            lanes.spawn(async move { (name, future.await) });
+        }
+        let enough = Arc::new(Notify::new());
+        let committer = tokio::spawn(committing(self.app.clone(), enough.clone()));
+        let mut done: Result<()> = Ok(());
+        loop {
+            match self.next(&mut lanes).await {
+                Event::AllEnded => break,
+                Event::Ended(Ok(())) => {}
+                Event::Ended(Err(error)) => {
+                    tracing::error!(%error, "a lane has stopped; the app drains");
+                    done = done.and(Err(error));
+                    self.drain();
+                }
+                Event::Failed => {
+                    done = done.and(self.app.take_failure().map_or(Ok(()), Err));
+                    self.drain();
+                }
+                Event::Told(Orders::Abort) => {
+                    lanes.abort_all();
+                    committer.abort();
+                    self.close().await;
+                    return done.and(Err(Error::new(ErrorKind::Stopped, "the app was aborted")));
+                }
+                Event::Told(_) => self.drain(),
+                Event::TooLate => {
+                    lanes.abort_all();
+                    let text = "draining took longer than `shutdown.timeout.ms`: what was under way is dropped, and \
+                                will be taken again";
+                    done = done.and(Err(Error::new(ErrorKind::Stopped, text)));
+                    break;
+                }
+            }
+        }
+        // A commit is not cut off in its middle: what it holds would be in neither this one nor the next.
+        enough.notify_one();
+        let limit = self.limit();
+        if tokio::time::timeout(limit, committer).await.is_err() {
+            done = done.and(Err(unacknowledged()));
+            self.close().await;
+            return done;
+        }
+        // What ended well is kept, also when something else failed. But a delivery that failed can never be committed.
+        let failure = self.app.take_failure();
+        if failure.is_none() {
+            done = done.and(self.last_commit().await);
+        }
+        done = done.and(failure.map_or(Ok(()), Err));
+        if done.is_ok() {
+            done = self.stop_hooks(on_stop).await;
+        }
+        self.close().await;
+        done
+    }
+
+    async fn next(&mut self, lanes: &mut JoinSet<(String, Result<()>)>) -> Event {
+        let (deadline, idle) = (self.deadline, self.idle);
+        let late = async move {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        let draining = self.deadline.is_some();
+        tokio::select! {
+            biased;
+            joined = lanes.join_next(), if !lanes.is_empty() => match joined {
+                Some(Ok((name, ended))) => Event::Ended(ended.map_err(|error| named(&name, error))),
+                Some(Err(error)) => Event::Ended(panicked(error)),
+                None => Event::AllEnded,
+            },
+            () = self.app.failed.notified() => Event::Failed,
+            told = self.told.changed() => match told {
+                Ok(()) => Event::Told(*self.told.borrow_and_update()),
+                Err(_) => Event::Told(Orders::Abort),
+            },
+            () = late => Event::TooLate,
+            () = std::future::ready(()), if lanes.is_empty() && (draining || !idle) => Event::AllEnded,
+        }
+    }
+
+    fn drain(&mut self) {
+        self.app.gates.drain();
+        let limit = self.limit();
+        self.deadline.get_or_insert_with(|| tokio::time::Instant::now() + limit);
+    }
+
+    /// How long draining may take; preflight has checked the setting.
+    fn limit(&self) -> Duration {
+        self.app.config.millis("shutdown.timeout.ms", SHUTDOWN_MS).unwrap_or(Duration::from_millis(SHUTDOWN_MS))
+    }
+
+    /// The commit of all that has ended; not waited for longer than a shutdown may take.
+    async fn last_commit(&self) -> Result<()> {
+        if let Some(log) = self.app.log.get() {
+            log.flush();
+        }
+        tokio::select! {
+            committed = commit(&self.app) => committed,
+            () = self.app.failed.notified() => self.app.take_failure().map_or(Ok(()), Err),
+            () = tokio::time::sleep(self.limit()) => Err(unacknowledged()),
+        }
+    }
+
+    async fn stop_hooks(&self, hooks: Vec<Hook>) -> Result<()> {
+        let inside = Current { app: self.app.clone(), step: None };
+        for hook in hooks {
+            scope::enter(inside.clone(), async { hook().await }).await?;
+        }
+        Ok(())
+    }
+
+    async fn close(&self) {
+        let Some(log) = self.app.log.get().cloned() else { return };
+        let closed = blocking(move || {
+            log.close(CLOSING);
+            Ok(())
+        });
+        if let Err(error) = closed.await {
+            tracing::warn!(%error, "the log was not closed in order");
+        }
+    }
+}
+
+/// How long draining may take if no setting says so, in milliseconds.
+const SHUTDOWN_MS: u64 = 30_000;
+
+/// How long the log may take to say goodbye.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// How long the time between commits is if no setting says so, in milliseconds.
+const INTERVAL_MS: u64 = 100;
+
+fn unacknowledged() -> Error {
+    let text = "the last outputs were not acknowledged within `shutdown.timeout.ms`: their messages will be taken again";
+    Error::new(ErrorKind::Stopped, text)
+}
+
+async fn committing(app: Arc<Shared>, enough: Arc<Notify>) {
+    let interval = app.config.millis("commit.interval.ms", INTERVAL_MS).unwrap_or(Duration::from_millis(INTERVAL_MS));
+    loop {
+        tokio::select! {
+            () = app.clock.sleep(interval) => {}
+            () = app.state.wanted.notified() => {}
+            () = enough.notified() => return,
+        }
+        if let Err(error) = commit(&app).await {
+            app.fail(error);
+            return;
+        }
+    }
+}
+
+fn named(name: &str, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Stopped | ErrorKind::Store | ErrorKind::Log => error,
+        kind => Error::caused(kind, format!("`{name}`: {error}"), error),
+    }
+}
+
+/// A lane panicked outside of a handler's call: in a source or in a pipe, which cannot be asked again.
+fn panicked(error: tokio::task::JoinError) -> Result<()> {
+    match error.try_into_panic() {
+        Ok(panic) => {
+            let text = format!("a source or a pipe panicked: {}", panic_text(&*panic));
+            Err(Error::new(ErrorKind::Panicked, text))
+        }
+        Err(_) => Ok(()), // aborted, as ordered
+    }
+}

@@ -1,0 +1,255 @@
+//! What a handler tells the app of itself: the macro's `wire` fn is given a [`Wiring`] and fills it.
+
+use super::lanes::{Joined, Joining, Member, Plan};
+use crate::error::Result;
+use crate::flow::{Feed, Flow, Lent, Merged, Supply};
+use crate::lane::{Lane, Lend};
+use crate::needs::Needs;
+use crate::policy::{Policy, stop};
+use crate::pulled::Traced;
+use crate::registry::Entry;
+use crate::source::{Source, SourceId};
+use crate::step::{About, Branch, Step};
+use futures_core::Stream;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// Gathers what a handler is: its sources, its options, and how its lane runs.
+pub struct Wiring<'a> {
+    plan: &'a mut Plan,
+    name: String,
+    place: String,
+    policy: Policy,
+    timeout: Option<Duration>,
+    buffer: Option<usize>,
+    sinks: Vec<String>,
+}
+
+/// How many messages wait between a source's lane and a handler with several sources.
+const BETWEEN: usize = 64;
+
+impl<'a> Wiring<'a> {
+    pub(crate) fn new(plan: &'a mut Plan, entry: &Entry) -> Self {
+        plan.needs.place = format!("`{}` at {}", entry.name, entry.place());
+        plan.needs.writes.clear();
+        Wiring {
+            plan,
+            name: entry.name.to_owned(),
+            place: entry.place(),
+            policy: stop,
+            timeout: None,
+            buffer: None,
+            sinks: Vec::new(),
+        }
+    }
+
+    /// Where arguments and sinks say what they need.
+    pub fn needs(&mut self) -> &mut Needs {
+        &mut self.plan.needs
+    }
+
+    /// `name = "..."`.
+    pub fn named(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+    }
+
+    /// `on_error = ..`.
+    pub fn on_error(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
+    /// `timeout = ..`.
+    pub fn timeout(&mut self, limit: Duration) {
+        self.timeout = Some(limit);
+    }
+
+    /// `buffer = n`: the handler may run up to this many messages behind its siblings.
+    pub fn buffer(&mut self, messages: usize) {
+        self.buffer = Some(messages.max(1));
+    }
+
+    /// The sinks, as they are written.
+    pub fn sinks(&mut self, sinks: &[&str]) {
+        self.sinks = sinks.iter().map(|sink| (*sink).to_owned()).collect();
+    }
+
+    fn about(&self) -> Arc<About> {
+        Arc::new(About {
+            name: self.name.clone(),
+            policy: self.policy,
+            timeout: self.timeout,
+            sinks: self.sinks.clone(),
+            stateful: !self.plan.needs.writes.is_empty() || self.plan.writes_cache(),
+            may_repeat: AtomicBool::new(self.policy != stop),
+        })
+    }
+
+    /// A source that belongs to one handler is named after it.
+    fn name_source<T>(&self, source: &mut Source<T>, number: usize) {
+        if source.id == SourceId::Private {
+            source.name = if number == 0 {
+                format!("{}.source", self.name)
+            } else {
+                format!("{}.source{}", self.name, number + 1)
+            };
+        }
+    }
+
+    /// The handler's one source, whose messages it takes by value or looks at behind a pipe.
+    pub fn handle<T, F, Fut>(&mut self, source: Source<T>, run: F)
+    where
+        T: Send + Sync + 'static,
+        F: FnOnce(Flow<Feed<T>>, Lane, Step) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.join::<T, T, F, Fut>(source, run);
+    }
+
+    /// The handler's one source, whose messages it only looks at.
+    pub fn handle_lent<T, F, Fut>(&mut self, source: Source<T>, run: F)
+    where
+        T: Send + Sync + 'static,
+        F: FnOnce(Flow<Feed<Lent<T>>>, Lane, Step) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.join::<T, Lent<T>, F, Fut>(source, run);
+    }
+
+    fn join<T, U, F, Fut>(&mut self, mut source: Source<T>, run: F)
+    where
+        T: Send + Sync + 'static,
+        U: Lend<T>,
+        F: FnOnce(Flow<Feed<U>>, Lane, Step) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.name_source(&mut source, 0);
+        let about = self.about();
+        let name = about.name.clone();
+        let (buffer, keep) = (self.buffer, about.clone());
+        let join = Box::new(move |joining: Joining<T>| {
+            let branch = joining.branch(&about.name);
+            let step = Step::new(&joining.app, &about, vec![branch]);
+            let gate = joining.gate.clone();
+            let future = |supply, queued: Option<bool>| {
+                let flow = Flow::new(Feed::new(supply, gate.clone(), step.clone()), step.clone());
+                let lane = Lane::new(step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
+                crate::scope::enter(step.current(), run(flow, lane, step.clone()))
+            };
+            match (joining.source, buffer) {
+                (Some(opened), None) => Joined::Direct(Box::pin(future(Supply::Direct(U::opened(opened)), Some(false)))),
+                (_, Some(messages)) => {
+                    let (sender, receiver) = tokio::sync::mpsc::channel(messages);
+                    let future = Box::pin(future(Supply::Queue(receiver), Some(true)));
+                    Joined::forward::<U>(sender, step.counts().clone(), Some(future))
+                }
+                (None, None) => {
+                    let slot = crate::flow::Slot::new();
+                    let future = Box::pin(future(Supply::Slot(slot.clone()), None));
+                    Joined::inline(slot, future)
+                }
+            }
+        });
+        let writes = std::mem::take(&mut self.plan.needs.writes);
+        self.plan.abouts.push(keep);
+        let member = Member { name, place: self.place.clone(), lends: U::LENDS, queued: buffer.is_some(), writes, join };
+        self.plan.add(source, member);
+    }
+
+    /// Several sources, whose messages become `M`s.
+    pub fn merge<M: Send + Sync + 'static>(&mut self) -> Merge<'_, 'a, M> {
+        Merge { wiring: self, branches: Vec::new() }
+    }
+}
+
+/// Where a branch leaves its stream when it is joined to its lane, and the handler finds it.
+type Landing<M> = Arc<std::sync::Mutex<Option<Box<dyn FnOnce(&Step) -> Merging<M> + Send>>>>;
+
+/// A branch's messages, on their way to the handler.
+type Merging<M> = std::pin::Pin<Box<dyn Stream<Item = Traced<M, ()>> + Send>>;
+
+/// The sources of a handler that has several.
+pub struct Merge<'w, 'a, M> {
+    wiring: &'w mut Wiring<'a>,
+    branches: Vec<Pending<M>>,
+}
+
+struct Pending<M> {
+    landing: Landing<M>,
+    branch: Arc<std::sync::Mutex<Option<(Branch, Arc<crate::gate::Gate>)>>>,
+}
+
+impl<M: Send + Sync + 'static> Merge<'_, '_, M> {
+    /// One of the sources, with a pipe of its own, and how its messages become the handler's.
+    pub fn source<T, S, U, D, P, C>(&mut self, mut source: Source<T>, pipe: P, convert: C)
+    where
+        T: Send + Sync + 'static,
+        S: Stream<Item = Traced<U, D>> + Unpin + Send + 'static,
+        U: 'static,
+        D: 'static,
+        P: FnOnce(Flow<Feed<T>>) -> Flow<S> + Send + 'static,
+        C: Fn(U) -> M + Send + 'static,
+    {
+        use futures_util::StreamExt as _;
+        let number = self.branches.len();
+        self.wiring.name_source(&mut source, number);
+        let name = self.wiring.name.clone();
+        let pending = Pending { landing: Arc::default(), branch: Arc::default() };
+        let (landing, place) = (pending.landing.clone(), pending.branch.clone());
+        self.branches.push(pending);
+        let handler = name.clone();
+        let capacity = self.wiring.buffer.unwrap_or(BETWEEN);
+        let join = Box::new(move |joining: Joining<T>| {
+            let (sender, receiver) = tokio::sync::mpsc::channel(capacity);
+            let branch = joining.branch(&handler);
+            let counts = branch.counts.clone();
+            let gate = joining.gate.clone();
+            *crate::app::lanes::lock(&place) = Some((branch, gate.clone()));
+            let land: Box<dyn FnOnce(&Step) -> Merging<M> + Send> = Box::new(move |step: &Step| {
+                let step = step.branch(number);
+                let flow = Flow::new(Feed::new(Supply::Queue(receiver), gate, step.clone()), step);
+                pipe(flow).stages.map(move |traced| Traced { item: convert(traced.item), about: (), count: traced.count }).boxed()
+            });
+            *crate::app::lanes::lock(&landing) = Some(land);
+            Joined::forward::<T>(sender, counts, None)
+        });
+        let (place, writes) = (self.wiring.place.clone(), Vec::new());
+        self.wiring.plan.add(source, Member { name, place, lends: false, queued: true, writes, join });
+    }
+
+    /// How the handler runs over all of them.
+    pub fn handle<F, Fut>(self, run: F)
+    where
+        F: FnOnce(Flow<Merged<M>>, Lane, Step) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let about = self.wiring.about();
+        self.wiring.plan.abouts.push(about.clone());
+        let writes = std::mem::take(&mut self.wiring.plan.needs.writes);
+        let branches = self.branches;
+        self.wiring.plan.merges.push(Box::new(move |app| {
+            let mut landings = Vec::new();
+            let mut kept = Vec::new();
+            let mut gates = Vec::new();
+            for pending in branches {
+                // All lanes are joined before any merge is opened.
+                let (Some((branch, gate)), Some(land)) = (
+                    crate::app::lanes::lock(&pending.branch).take(),
+                    crate::app::lanes::lock(&pending.landing).take(),
+                ) else {
+                    continue;
+                };
+                kept.push(branch);
+                gates.push(gate);
+                landings.push(land);
+            }
+            let step = Step::new(app, &about, kept);
+            let merged = Merged::new(landings.into_iter().map(|land| land(&step)).collect(), step.clone());
+            let lane = Lane::new(step.clone(), gates.into_iter().next(), true);
+            let future = run(Flow::new(merged, step.clone()), lane, step.clone());
+            let future = Box::pin(crate::scope::enter(step.current(), future));
+            super::job::Job { name: about.name.clone(), future, writes }
+        }));
+    }
+}

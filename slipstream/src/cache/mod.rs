@@ -1,0 +1,189 @@
+//! Caches: typed, ordered state that commits with the positions of what it was made from.
+//!
+//! A static `Cache` is a name with types; the running app holds the rows. Inside of a handler a cache is read and
+//! written as part of the step; outside each call is a step of its own.
+
+mod entries;
+mod sink;
+
+pub use entries::Entries;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::{Key, KeyOf};
+use crate::scope::{self, Current, Slot};
+use crate::steps::Txn;
+use crate::store::{self, RowKey};
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
+
+/// Named, ordered state with keys `K` and values `V`.
+///
+/// As a sink it takes `(K, V)`. In a handler a get, and what is written after it, are one transaction: it is exact
+/// however many lanes count into the same key.
+///
+/// ```
+/// # slipstream::doc_test(async {
+/// use slipstream::prelude::*;
+///
+/// static COUNTS: Cache<String, u64> = Cache::new("counts");
+///
+/// #[handle(source = ["a", "b", "a"], sink = [COUNTS])]
+/// fn count(word: &'static str) -> Result<(String, u64)> {
+///     let n = COUNTS.get(word)?.unwrap_or(0) + 1;
+///     Ok((word.to_owned(), n))
+/// }
+///
+/// let running = testing::app().handler(count).start().await?;
+/// running.wait().await?;
+/// assert_eq!(running.enter(|| COUNTS.get("a"))?, Some(2));
+/// # Ok(()) });
+/// ```
+pub struct Cache<K, V> {
+    name: &'static str,
+    slot: Slot,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Cache<K, V> {
+    /// A cache of this name.
+    pub const fn new(name: &'static str) -> Self {
+        Cache { name, slot: Slot::new(), types: PhantomData }
+    }
+
+    /// The cache's name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// What an app keeps for a cache.
+struct Kept {
+    prefix: Vec<u8>,
+}
+
+impl<K, V> Cache<K, V>
+where
+    K: Key,
+    V: Serialize + DeserializeOwned,
+{
+    fn current(&self) -> Result<Current> {
+        scope::current(&format!("the cache `{}`", self.name))
+    }
+
+    fn row(&self, current: &Current, encode: impl FnOnce(&mut Vec<u8>)) -> Result<RowKey> {
+        let kept = self.slot.of(&current.app, || Kept { prefix: store::prefix(self.name) })?;
+        let mut row = Vec::with_capacity(kept.prefix.len() + 24);
+        row.extend(&kept.prefix);
+        encode(&mut row);
+        Ok(row.into())
+    }
+
+    /// Runs as part of the caller's step, or as a step of its own.
+    fn step<T>(&self, current: &Current, mut run: impl FnMut(&mut Txn) -> Result<T>) -> Result<T> {
+        match &current.step {
+            Some(step) => run(&mut step.touch().txn),
+            None => current.app.state.outside(run),
+        }
+    }
+
+    fn encode(&self, value: &V) -> Result<Bytes> {
+        let failed = |error| self.codec("a value of", "encoded", error);
+        rmp_serde::to_vec_named(value).map(Bytes::from).map_err(failed)
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<V> {
+        rmp_serde::from_slice(bytes).map_err(|error| self.codec("a value of", "decoded", error))
+    }
+
+    fn codec(&self, what: &str, doing: &str, error: impl Into<crate::error::BoxError>) -> Error {
+        let error = error.into();
+        Error::caused(ErrorKind::Codec, format!("{what} the cache `{}` cannot be {doing}: {error}", self.name), error)
+    }
+
+    /// The value of a key, if it has one.
+    ///
+    /// # Errors
+    /// Outside of an app, if the store cannot be read, or if what it holds is not a `V`.
+    pub fn get<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
+        let current = self.current()?;
+        let row = self.row(&current, |out| key.encode_as(out))?;
+        let value = self.step(&current, |txn| current.app.state.read(txn, &row))?;
+        value.map(|bytes| self.decode(&bytes)).transpose()
+    }
+
+    /// Whether a key has a value.
+    ///
+    /// # Errors
+    /// Outside of an app, or if the store cannot be read.
+    pub fn contains<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
+        let current = self.current()?;
+        let row = self.row(&current, |out| key.encode_as(out))?;
+        Ok(self.step(&current, |txn| current.app.state.read(txn, &row))?.is_some())
+    }
+
+    /// Sets the value of a key.
+    ///
+    /// # Errors
+    /// Outside of an app, or if the value cannot be encoded.
+    pub fn put<Q: KeyOf<K> + ?Sized>(&self, key: &Q, value: &V) -> Result<()> {
+        self.write(key, Some(self.encode(value)?))
+    }
+
+    /// Takes a key out.
+    ///
+    /// # Errors
+    /// Outside of an app.
+    pub fn delete<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Result<()> {
+        self.write(key, None)
+    }
+
+    fn write<Q: KeyOf<K> + ?Sized>(&self, key: &Q, value: Option<Bytes>) -> Result<()> {
+        let current = self.current()?;
+        let row = self.row(&current, |out| key.encode_as(out))?;
+        self.step(&current, |txn| {
+            txn.write(row.clone(), value.clone());
+            Ok(())
+        })
+    }
+
+    /// Makes a new value out of the old one, and returns it; exact also from outside of a handler.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// static HITS: Cache<String, u64> = Cache::new("hits");
+    /// let app = testing::app().start_idle().await?;
+    /// app.enter(|| {
+    ///     HITS.update("home", |n| n.unwrap_or(0) + 1)?;
+    ///     assert_eq!(HITS.update("home", |n| n.unwrap_or(0) + 1)?, 2);
+    ///     Ok(())
+    /// })
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    /// As [`get`](Cache::get) and [`put`](Cache::put).
+    pub fn update<Q: KeyOf<K> + ?Sized>(&self, key: &Q, mut make: impl FnMut(Option<V>) -> V) -> Result<V> {
+        let current = self.current()?;
+        let row = self.row(&current, |out| key.encode_as(out))?;
+        self.step(&current, |txn| {
+            let old = current.app.state.read(txn, &row)?.map(|bytes| self.decode(&bytes)).transpose()?;
+            let new = make(old);
+            txn.write(row.clone(), Some(self.encode(&new)?));
+            Ok(new)
+        })
+    }
+
+    /// All entries, in the order of their keys.
+    ///
+    /// Rows are loaded in pages as they are asked for: what is written meanwhile may be seen or not, and a step that
+    /// scans is not run again for it.
+    ///
+    /// # Errors
+    /// Outside of an app.
+    pub fn iter(&self) -> Result<Entries<'_, K, V>> {
+        Entries::new(self)
+    }
+}

@@ -1,0 +1,79 @@
+//! A cache as a sink: a row is staged, and visible when its step ends.
+
+use super::Cache;
+use crate::keys::Key;
+use crate::sink::{InHand, Ready, Resource, Shown};
+use crate::step::{Interrupt, Step};
+use crate::needs::Needs;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// What a cache takes.
+#[diagnostic::on_unimplemented(
+    message = "this cache cannot take what the handler sends",
+    label = "this cache takes `({K}, {V})`, the handler sends `{Self}`"
+)]
+pub trait FitsCache<K, V> {
+    /// The key and the value.
+    fn pair(self) -> (K, V);
+}
+
+#[diagnostic::do_not_recommend]
+impl<K, V> FitsCache<K, V> for (K, V) {
+    fn pair(self) -> (K, V) {
+        self
+    }
+}
+
+/// A cache as a sink.
+pub struct ToCache<'a, K, V>(&'a Cache<K, V>);
+
+impl<K, V> Resource for Cache<K, V>
+where
+    K: Key,
+    V: Serialize + DeserializeOwned + 'static,
+{
+    type Kind<'a> = ToCache<'a, K, V>;
+
+    fn kind(&self) -> ToCache<'_, K, V> {
+        ToCache(self)
+    }
+
+    fn declare(&'static self, needs: &mut Needs) {
+        needs.cache(self.name, self.slot.index(), std::any::type_name::<(K, V)>());
+    }
+}
+
+/// Writes rows to a cache.
+struct CacheSink<'a, K, V>(&'a Cache<K, V>);
+
+impl<'a, K, V> ToCache<'a, K, V>
+where
+    K: Key,
+    V: Serialize + DeserializeOwned,
+{
+    /// As a sink for these outputs.
+    pub fn fit<T: Send, P>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<'a, K, V, T, P>
+    where
+        T: FitsCache<K, V>,
+    {
+        CacheSink(self.0)
+    }
+}
+
+impl<T, K, V> Ready<T> for CacheSink<'_, K, V>
+where
+    T: FitsCache<K, V> + Send,
+    K: Key,
+    V: Serialize + DeserializeOwned,
+{
+    async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
+        step.at_sink(at);
+        let in_hand = InHand::offer(step.outputs(at));
+        let (key, value) = item.pair();
+        let row = self.0.row(&step.current(), |out| key.encode(out))?;
+        step.stage_row(at, row, Some(self.0.encode(&value)?));
+        in_hand.staged();
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! What a pipe receives: the messages of a source, traced on their way to the handler.
+//!
+//! Adapters of ours see the trace and say what they filter and hold. Any other function from a stream to a stream sees
+//! plain messages; what it does with them is told from when it asks and when it answers.
+
+mod feed;
+mod foreign;
+mod merged;
+
+pub use feed::{Feed, Lent};
+pub(crate) use feed::{Parcel, Slot, Supply};
+pub use foreign::Foreign;
+pub use merged::Merged;
+
+use crate::pulled::Traced;
+use crate::step::Step;
+use futures_core::Stream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+/// The messages of a source on their way to a handler: a `Stream` of plain messages to whoever reads it as one.
+///
+/// ```
+/// use slipstream::prelude::*;
+///
+/// fn doubled(flow: impl Stream<Item = u32> + Send) -> impl Stream<Item = u32> + Send {
+///     flow.map(|n| n * 2)
+/// }
+///
+/// #[handle(source = 0..3_u32, pipe = [doubled], sink = [print])]
+/// fn show(n: u32) -> u32 { n }
+/// ```
+pub struct Flow<S> {
+    pub(crate) stages: S,
+    pub(crate) step: Step,
+    /// How many messages the foreign pipe that reads this flow has in its hands.
+    hand: Hand,
+}
+
+/// The messages in a foreign pipe's hands: those of its newest pull.
+#[derive(Clone, Default)]
+pub(crate) struct Hand(Arc<AtomicU32>);
+
+impl Hand {
+    fn put(&self, count: u32) -> u32 {
+        let before = self.0.load(Relaxed);
+        self.0.store(count, Relaxed);
+        before
+    }
+}
+
+impl<S> Flow<S> {
+    pub(crate) fn new(stages: S, step: Step) -> Self {
+        Flow { stages, step, hand: Hand::default() }
+    }
+
+    /// Puts an adapter of ours on top.
+    pub(crate) fn then<U>(self, adapter: impl FnOnce(S, Step) -> U) -> Flow<U> {
+        let step = self.step.clone();
+        Flow::new(adapter(self.stages, self.step), step)
+    }
+
+    pub(crate) fn hand(&self) -> Hand {
+        self.hand.clone()
+    }
+}
+
+impl<S, T, D> Flow<S>
+where
+    S: Stream<Item = Traced<T, D>> + Unpin,
+{
+    /// The next message with its trace.
+    pub(crate) fn poll_traced(&mut self, cx: &mut Context<'_>) -> Poll<Option<Traced<T, D>>> {
+        Pin::new(&mut self.stages).poll_next(cx)
+    }
+}
+
+/// A foreign pipe reads: what it had in its hands, without an output since, is absorbed.
+impl<S, T, D> Stream for Flow<S>
+where
+    S: Stream<Item = Traced<T, D>> + Unpin,
+{
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let pulled = std::task::ready!(self.poll_traced(cx));
+        let count = pulled.as_ref().map_or(0, |traced| traced.count);
+        let before = self.hand.put(count);
+        if before > 0 {
+            self.step.absorbed(before);
+        }
+        self.step.in_hand(count);
+        Poll::Ready(pulled.map(|traced| traced.item))
+    }
+}

@@ -1,0 +1,100 @@
+//! Holds a source back: by reasons that compose, and for good when the app drains.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+
+const PAUSED: u8 = 1;
+const DRAINING: u8 = 2;
+
+/// The gate in front of one source. It is open while no reason holds it.
+#[derive(Default)]
+pub(crate) struct Gate {
+    bits: AtomicU8,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    reasons: BTreeMap<&'static str, usize>,
+    wakers: Vec<Waker>,
+}
+
+impl Gate {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds one to a reason.
+    pub(crate) fn pause(&self, reason: &'static str) {
+        let mut inner = self.inner();
+        *inner.reasons.entry(reason).or_default() += 1;
+        self.bits.fetch_or(PAUSED, Ordering::Release);
+    }
+
+    /// Takes one from a reason; opens when none is left.
+    pub(crate) fn resume(&self, reason: &'static str) {
+        let mut inner = self.inner();
+        if let Some(count) = inner.reasons.get_mut(reason) {
+            *count -= 1;
+            if *count == 0 {
+                inner.reasons.remove(reason);
+            }
+        }
+        if inner.reasons.is_empty() {
+            self.bits.fetch_and(!PAUSED, Ordering::Release);
+            inner.wakers.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// No further message is taken.
+    pub(crate) fn drain(&self) {
+        let mut inner = self.inner();
+        self.bits.fetch_or(DRAINING, Ordering::Release);
+        inner.wakers.drain(..).for_each(Waker::wake);
+    }
+
+    /// Whether the next message may be taken.
+    pub(crate) fn is_open(&self) -> bool {
+        self.bits.load(Ordering::Relaxed) == 0
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.bits.load(Ordering::Acquire) & DRAINING != 0
+    }
+
+    /// Wakes the task when the gate changes.
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        let mut inner = self.inner();
+        if !inner.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            inner.wakers.push(cx.waker().clone());
+        }
+    }
+}
+
+/// The gates of an app's sources, by the source's name.
+#[derive(Default)]
+pub(crate) struct Gates {
+    all: Mutex<BTreeMap<String, Arc<Gate>>>,
+}
+
+impl Gates {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Gate>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The gate of a source; made when it is first asked for.
+    pub(crate) fn of(&self, source: &str) -> Arc<Gate> {
+        self.all().entry(source.to_owned()).or_default().clone()
+    }
+
+    /// The gate of a source, if there is such a source.
+    pub(crate) fn find(&self, source: &str) -> Option<Arc<Gate>> {
+        self.all().get(source).cloned()
+    }
+
+    pub(crate) fn drain(&self) {
+        self.all().values().for_each(|gate| gate.drain());
+    }
+}

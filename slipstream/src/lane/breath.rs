@@ -1,0 +1,76 @@
+//! Lets others run: a lane whose handler never waits gives the thread away after a time.
+
+use std::time::{Duration, Instant};
+
+/// How long a lane keeps its thread, as in the Python original.
+const BUDGET: Duration = Duration::from_millis(2);
+
+/// How many messages may pass between two looks at the clock, when they are fast.
+const MOST: u32 = 32;
+
+/// Looks at the clock every few messages: more often the longer they take.
+pub(crate) struct Breath {
+    since: Instant,
+    last: Instant,
+    left: u32,
+    stride: u32,
+}
+
+impl Breath {
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        Breath { since: now, last: now, left: 1, stride: 1 }
+    }
+
+    /// One more message; `true` if it is time to let others run.
+    pub(crate) fn is_out(&mut self) -> bool {
+        self.left -= 1;
+        if self.left > 0 {
+            return false;
+        }
+        let now = Instant::now();
+        let took = now - self.last;
+        self.last = now;
+        // At the measured pace the next look comes within a tenth of the budget.
+        self.stride = if took * 10 > BUDGET { 1 } else { (self.stride * 2).min(MOST) };
+        self.left = self.stride;
+        if now - self.since < BUDGET {
+            return false;
+        }
+        true
+    }
+
+    /// The lane has waited: its time begins anew.
+    pub(crate) fn begin(&mut self) {
+        let now = Instant::now();
+        self.since = now;
+        self.last = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_messages_are_looked_at_one_by_one() {
+        let mut breath = Breath::new();
+        for _ in 0..1000 {
+            breath.is_out();
+        }
+        assert_eq!(breath.stride, MOST);
+        let mut calls = 0;
+        breath.begin();
+        while !breath.is_out() {
+            std::thread::sleep(Duration::from_millis(1));
+            calls += 1;
+        }
+        breath.begin();
+        let started = Instant::now();
+        while !breath.is_out() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(calls <= MOST, "{calls}");
+        assert!(started.elapsed() < Duration::from_millis(8), "{:?}", started.elapsed());
+    }
+}

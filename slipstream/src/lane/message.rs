@@ -1,0 +1,126 @@
+//! The message in a lane's hand, and the copies that are made of it when a call may have to be made again.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::flow::{Flow, Lent};
+use crate::pulled::Traced;
+use crate::step::Step;
+use futures_core::Stream;
+
+/// A message in a lane's hand, with what describes the record that it came from.
+pub struct Message<T, D> {
+    item: Option<T>,
+    pub(crate) about: D,
+    /// Whether the item was given away for good.
+    given: bool,
+}
+
+impl<T, D> Message<T, D> {
+    pub(crate) fn new(traced: Traced<T, D>) -> Self {
+        Message { item: Some(traced.item), about: traced.about, given: false }
+    }
+
+    /// Gives the message to a call: a copy if there may be another call and it can be copied, else itself.
+    ///
+    /// # Errors
+    /// If it was given away before and could not be copied.
+    pub fn give(&mut self, copy: Option<fn(&T) -> T>, step: &Step) -> Result<T> {
+        if let (Some(item), Some(copy), true) = (&self.item, copy, step.may_repeat()) {
+            return Ok(copy(item));
+        }
+        self.given = true;
+        self.item.take().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Misuse,
+                "the call has to be made again, but its message was taken by value and has no `Clone`: take it by \
+                 `&`, or derive `Clone`",
+            )
+        })
+    }
+
+    /// The message, if it is still here.
+    pub(crate) fn kept(&self) -> Option<&T> {
+        self.item.as_ref()
+    }
+
+    /// Whether another call can be made.
+    pub(crate) fn can_repeat(&self) -> bool {
+        self.item.is_some()
+    }
+
+    pub(crate) fn peek(&self) -> Result<&T> {
+        self.item.as_ref().ok_or_else(|| Error::new(ErrorKind::Misuse, "the message was given away before it was read"))
+    }
+}
+
+impl<T, D> Message<Lent<T>, D> {
+    /// The message, seen through what lends it.
+    ///
+    /// # Errors
+    /// Never: a lent message is not given away.
+    pub fn look(&self) -> Result<&T> {
+        self.peek().map(|lent| &**lent)
+    }
+}
+
+/// Looks at a message that is not lent.
+pub trait Look {
+    /// The message's type.
+    type Item;
+
+    /// The message.
+    ///
+    /// # Errors
+    /// If it was given away.
+    fn look(&self) -> Result<&Self::Item>;
+}
+
+impl<T, D> Look for Message<T, D> {
+    type Item = T;
+
+    fn look(&self) -> Result<&T> {
+        self.peek()
+    }
+}
+
+/// Asks whether the messages of a flow can be copied.
+pub struct Copier<T>(std::marker::PhantomData<fn() -> T>);
+
+impl<T> Copier<T> {
+    /// For the messages of this flow.
+    pub fn of<S, D>(_: &Flow<S>) -> Self
+    where
+        S: Stream<Item = Traced<T, D>>,
+    {
+        Copier(std::marker::PhantomData)
+    }
+
+    /// For the messages of a source.
+    pub fn new() -> Self {
+        Copier(std::marker::PhantomData)
+    }
+}
+
+impl<T> Default for Copier<T> {
+    fn default() -> Self {
+        Copier::new()
+    }
+}
+
+impl<T: Clone> Copier<T> {
+    /// How to copy one.
+    pub fn copier(&self) -> Option<fn(&T) -> T> {
+        Some(T::clone)
+    }
+}
+
+/// For messages that have no `Clone`.
+pub trait Copies<T> {
+    /// They cannot be copied.
+    fn copier(&self) -> Option<fn(&T) -> T>;
+}
+
+impl<T> Copies<T> for Copier<T> {
+    fn copier(&self) -> Option<fn(&T) -> T> {
+        None
+    }
+}

@@ -1,0 +1,367 @@
+//! The two ledgers: what became of each message taken, and of each output offered.
+//!
+//! Every column is counted at its own event, none by subtraction, so that a message that is forgotten anywhere shows.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A counter of one lane, read by anyone.
+#[derive(Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    /// Adds where one task at a time writes: a load and a store, without a locked instruction.
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// Takes away where one task at a time writes.
+    pub(crate) fn sub(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_sub(n), Relaxed);
+    }
+
+    /// Adds where several threads write, as acknowledgements do.
+    pub(crate) fn add_shared(&self, n: u64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+
+    /// Takes away where several threads write.
+    pub(crate) fn sub_shared(&self, n: u64) {
+        self.0.fetch_sub(n, Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// The counters of one handler over one source, in one lane.
+#[derive(Default)]
+pub(crate) struct Messages {
+    pub(crate) source: String,
+    pub(crate) handler: String,
+    pub(crate) taken: Count,
+    pub(crate) done: Count,
+    pub(crate) filtered: Count,
+    pub(crate) skipped: Count,
+    pub(crate) dead: Count,
+    pub(crate) held: Count,
+    pub(crate) absorbed: Count,
+    pub(crate) open: Count,
+    /// In the queue in front of the lane; the only column that two tasks write.
+    pub(crate) queued: Count,
+    pub(crate) conflicts: Count,
+    pub(crate) retries: Count,
+}
+
+/// The counters of one sink of one handler, in one lane.
+#[derive(Default)]
+pub(crate) struct Outputs {
+    pub(crate) handler: String,
+    pub(crate) sink: String,
+    pub(crate) offered: Count,
+    pub(crate) delivered: Count,
+    pub(crate) failed: Count,
+    pub(crate) withdrawn: Count,
+    pub(crate) open: Count,
+}
+
+/// The counters of a source that receives batches: `received = handed + waiting`.
+#[derive(Default)]
+pub(crate) struct Received {
+    pub(crate) source: String,
+    pub(crate) received: Count,
+    pub(crate) handed: Count,
+    waiting: AtomicU64,
+}
+
+impl Received {
+    /// How many are in hand, as seen where they lie.
+    pub(crate) fn waiting(&self, n: usize) {
+        self.waiting.store(n as u64, Relaxed);
+    }
+}
+
+/// All counters of an app.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    messages: Mutex<Vec<Arc<Messages>>>,
+    outputs: Mutex<Vec<Arc<Outputs>>>,
+    received: Mutex<Vec<Arc<Received>>>,
+}
+
+impl Ledger {
+    pub(crate) fn received(&self, source: &str) -> Arc<Received> {
+        let row = Arc::new(Received { source: source.to_owned(), ..Received::default() });
+        lock(&self.received).push(row.clone());
+        row
+    }
+
+    pub(crate) fn messages(&self, source: &str, handler: &str) -> Arc<Messages> {
+        let row = Messages { source: source.to_owned(), handler: handler.to_owned(), ..Messages::default() };
+        let row = Arc::new(row);
+        lock(&self.messages).push(row.clone());
+        row
+    }
+
+    pub(crate) fn outputs(&self, handler: &str, sink: &str) -> Arc<Outputs> {
+        let row = Outputs { handler: handler.to_owned(), sink: sink.to_owned(), ..Outputs::default() };
+        let row = Arc::new(row);
+        lock(&self.outputs).push(row.clone());
+        row
+    }
+
+    /// The counts as they are now: one row for each (source, handler), and one for each (handler, sink).
+    pub(crate) fn report(&self) -> Report {
+        let mut report = Report::default();
+        for row in lock(&self.messages).iter() {
+            let found = report.messages.iter_mut().find(|m| m.source == row.source && m.handler == row.handler);
+            let total = match found {
+                Some(total) => total,
+                None => {
+                    report.messages.push(MessageCounts {
+                        source: row.source.clone(),
+                        handler: row.handler.clone(),
+                        ..MessageCounts::default()
+                    });
+                    let last = report.messages.len() - 1;
+                    &mut report.messages[last]
+                }
+            };
+            total.taken += row.taken.get();
+            total.done += row.done.get();
+            total.filtered += row.filtered.get();
+            total.skipped += row.skipped.get();
+            total.dead += row.dead.get();
+            total.held += row.held.get();
+            total.absorbed += row.absorbed.get();
+            total.open += row.open.get() + row.queued.get();
+            total.conflicts += row.conflicts.get();
+            total.retries += row.retries.get();
+        }
+        for row in lock(&self.outputs).iter() {
+            let found = report.outputs.iter_mut().find(|o| o.handler == row.handler && o.sink == row.sink);
+            let total = match found {
+                Some(total) => total,
+                None => {
+                    report.outputs.push(OutputCounts {
+                        handler: row.handler.clone(),
+                        sink: row.sink.clone(),
+                        ..OutputCounts::default()
+                    });
+                    let last = report.outputs.len() - 1;
+                    &mut report.outputs[last]
+                }
+            };
+            total.offered += row.offered.get();
+            total.delivered += row.delivered.get();
+            total.failed += row.failed.get();
+            total.withdrawn += row.withdrawn.get();
+            total.open += row.open.get();
+        }
+        report.sources = lock(&self.received)
+            .iter()
+            .map(|row| SourceCounts {
+                source: row.source.clone(),
+                received: row.received.get(),
+                handed: row.handed.get(),
+                waiting: row.waiting.load(Relaxed),
+            })
+            .collect();
+        report
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// What became of the messages that one handler took from one source.
+///
+/// `taken = done + filtered + skipped + dead + absorbed + held + open`; conflicts and retries are calls that were made
+/// again, not messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessageCounts {
+    /// The source's name.
+    pub source: String,
+    /// The handler's name.
+    pub handler: String,
+    /// Messages that the source handed to the handler's pipe.
+    pub taken: u64,
+    /// Messages whose calls ended well.
+    pub done: u64,
+    /// Messages that a pipe of ours left out, or for which the handler returned `None`.
+    pub filtered: u64,
+    /// Messages that failed and were skipped by policy.
+    pub skipped: u64,
+    /// Messages that failed and went to a dead-letter topic.
+    pub dead: u64,
+    /// Messages that a pipe of ours is keeping for later.
+    pub held: u64,
+    /// Messages that a pipe which is not ours took in without an output of their own.
+    pub absorbed: u64,
+    /// Messages under way: in a queue, in a pipe's hands, or in a call that has not ended.
+    pub open: u64,
+    /// Calls that were made again because another step changed what they had read.
+    pub conflicts: u64,
+    /// Calls that were made again by policy.
+    pub retries: u64,
+}
+
+impl MessageCounts {
+    /// The sum of all that can become of a message.
+    ///
+    /// ```
+    /// assert_eq!(slipstream::MessageCounts::default().accounted(), 0);
+    /// ```
+    pub fn accounted(&self) -> u64 {
+        self.done + self.filtered + self.skipped + self.dead + self.absorbed + self.held + self.open
+    }
+}
+
+/// What became of the outputs that one handler offered to one sink.
+///
+/// `offered = delivered + failed + withdrawn + open`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutputCounts {
+    /// The handler's name.
+    pub handler: String,
+    /// The sink's name.
+    pub sink: String,
+    /// Outputs that the handler handed to the sink.
+    pub offered: u64,
+    /// Outputs that the sink took: a call that ended well, a row that became visible, a record that was acknowledged.
+    pub delivered: u64,
+    /// Outputs that the sink refused.
+    pub failed: u64,
+    /// Outputs that were taken back unseen, because their step failed or was run again.
+    pub withdrawn: u64,
+    /// Outputs under way.
+    pub open: u64,
+}
+
+impl OutputCounts {
+    /// The sum of all that can become of an output.
+    ///
+    /// ```
+    /// assert_eq!(slipstream::OutputCounts::default().accounted(), 0);
+    /// ```
+    pub fn accounted(&self) -> u64 {
+        self.delivered + self.failed + self.withdrawn + self.open
+    }
+}
+
+/// What became of the records that a topic was read with: `received = handed + waiting`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceCounts {
+    /// The source's name.
+    pub source: String,
+    /// Records that the log delivered to the lane.
+    pub received: u64,
+    /// Records that the lane handed to its handlers.
+    pub handed: u64,
+    /// Records of a batch that are still to be handed on.
+    pub waiting: u64,
+}
+
+impl SourceCounts {
+    /// The sum of all that can become of a record.
+    ///
+    /// ```
+    /// assert_eq!(slipstream::SourceCounts::default().accounted(), 0);
+    /// ```
+    pub fn accounted(&self) -> u64 {
+        self.handed + self.waiting
+    }
+}
+
+/// Both ledgers of an app at one moment.
+///
+/// ```
+/// # slipstream::doc_test(async {
+/// use slipstream::prelude::*;
+/// use slipstream::testing;
+/// let app = testing::app().start_idle().await?;
+/// assert!(app.report().conserved().is_ok());
+/// # Ok(()) });
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// One row for each source and handler.
+    pub messages: Vec<MessageCounts>,
+    /// One row for each handler and sink.
+    pub outputs: Vec<OutputCounts>,
+    /// One row for each topic that is read.
+    pub sources: Vec<SourceCounts>,
+}
+
+impl Report {
+    /// Checks both identities, and says which row breaks one.
+    ///
+    /// # Errors
+    /// The rows whose columns do not add up, one a line.
+    pub fn conserved(&self) -> Result<(), String> {
+        let messages = self.messages.iter().filter(|row| row.taken != row.accounted());
+        let outputs = self.outputs.iter().filter(|row| row.offered != row.accounted());
+        let sources = self.sources.iter().filter(|row| row.received != row.accounted());
+        let broken: Vec<String> = messages
+            .map(|row| format!("{row:?} accounts for {}", row.accounted()))
+            .chain(outputs.map(|row| format!("{row:?} accounts for {}", row.accounted())))
+            .chain(sources.map(|row| format!("{row:?} accounts for {}", row.accounted())))
+            .collect();
+        if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
+    }
+
+    /// The counts of a handler, over all its sources.
+    pub fn handler(&self, name: &str) -> MessageCounts {
+        let mut total = MessageCounts { handler: name.to_owned(), ..MessageCounts::default() };
+        for row in self.messages.iter().filter(|row| row.handler == name) {
+            total.source.clone_from(&row.source);
+            total.taken += row.taken;
+            total.done += row.done;
+            total.filtered += row.filtered;
+            total.skipped += row.skipped;
+            total.dead += row.dead;
+            total.held += row.held;
+            total.absorbed += row.absorbed;
+            total.open += row.open;
+            total.conflicts += row.conflicts;
+            total.retries += row.retries;
+        }
+        total
+    }
+
+    /// The counts of a handler's sink.
+    pub fn sink(&self, handler: &str, sink: &str) -> OutputCounts {
+        let row = self.outputs.iter().find(|row| row.handler == handler && row.sink == sink);
+        row.cloned().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for m in &self.messages {
+            writeln!(
+                f,
+                "{} -> {}: taken {} done {} filtered {} skipped {} dead {} absorbed {} held {} open {} \
+                 (conflicts {} retries {})",
+                m.source, m.handler, m.taken, m.done, m.filtered, m.skipped, m.dead, m.absorbed, m.held, m.open,
+                m.conflicts, m.retries
+            )?;
+        }
+        for o in &self.outputs {
+            writeln!(
+                f,
+                "{} -> {}: offered {} delivered {} failed {} withdrawn {} open {}",
+                o.handler, o.sink, o.offered, o.delivered, o.failed, o.withdrawn, o.open
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! Stream processing by annotated functions: any stream is a source, any function is a sink.
+#![doc = include_str!("../../README.md")]
+
+// The macro's output names the crate from outside, also in our own tests.
+#[allow(unused_extern_crates)]
+extern crate self as slipstream;
+
+#[doc(hidden)]
+pub mod __private;
+mod app;
+mod cache;
+mod clock;
+mod config;
+mod error;
+mod flow;
+mod gate;
+mod handler;
+pub mod keys;
+mod lane;
+mod ledger;
+mod log;
+mod needs;
+mod pipe;
+pub mod policy;
+pub mod prelude;
+mod pulled;
+mod registry;
+mod run;
+mod scope;
+mod sink;
+mod source;
+mod step;
+mod steps;
+mod store;
+pub mod testing;
+mod topic;
+
+pub use app::{App, Running};
+pub use cache::{Cache, Entries};
+pub use clock::Clock;
+pub use config::Config;
+pub use error::{BoxError, Error, ErrorKind, Result};
+pub use flow::Flow;
+pub use handler::{EventTime, Headers, Key, One, State};
+pub use ledger::{MessageCounts, OutputCounts, Report, SourceCounts};
+pub use pipe::{
+    accumulate, chunks, dedup, enumerate, filter, filter_map, map, pairwise, scan, skip, take, take_until, take_while,
+    throttle, values,
+};
+pub use policy::Policy;
+pub use run::run;
+pub use sink::print;
+pub use slipstream_macros::{handle, main};
+pub use source::every;
+pub use step::Ctx;
+pub use topic::{Codec, Json, Receipt, Record, Start, Topic, TopicKey, dead_letter};
+
+/// Runs an example of the documentation.
+#[doc(hidden)]
+pub fn doc_test(example: impl Future<Output = Result<()>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    #[allow(clippy::expect_used)] // it is a test
+    runtime.expect("a runtime").block_on(example).expect("the example runs");
+}

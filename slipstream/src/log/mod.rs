@@ -1,0 +1,125 @@
+//! The seam that topics run over: a log of partitions that is read from an offset and appended to.
+//!
+//! Two implementations: [`memory`], deterministic, for examples and tests; and `kafka`, a real broker, by feature.
+//! Nothing here knows of handlers, caches or codecs: records are bytes.
+
+#[cfg(test)]
+pub(crate) mod conformance;
+#[cfg(feature = "kafka")]
+pub(crate) mod kafka;
+pub(crate) mod memory;
+mod partitioner;
+
+use crate::error::Result;
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Header names with their values, in the order in which they were written; a name may repeat.
+pub(crate) type RawHeaders = Vec<(String, Option<Bytes>)>;
+
+/// A record as it was read. Its bytes may lie side by side with others': who keeps them for long copies them.
+#[derive(Clone, Debug)]
+pub(crate) struct Incoming {
+    pub(crate) partition: u32,
+    pub(crate) offset: i64,
+    pub(crate) key: Option<Bytes>,
+    pub(crate) value: Option<Bytes>,
+    pub(crate) headers: RawHeaders,
+    /// Milliseconds since 1970, UTC.
+    pub(crate) timestamp: Option<i64>,
+}
+
+/// A record to be written. Without a partition the key decides, by Kafka's murmur2; without a key, any will do.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: Option<u32>,
+    pub(crate) key: Option<Bytes>,
+    pub(crate) value: Option<Bytes>,
+    pub(crate) headers: RawHeaders,
+    /// Milliseconds since 1970, UTC; the log's clock if none.
+    pub(crate) timestamp: Option<i64>,
+}
+
+/// Where a record went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) partition: u32,
+    pub(crate) offset: i64,
+}
+
+/// Is called once for each record written, when it is known what became of it; from any thread, and it must not block.
+pub(crate) type Ack = Box<dyn FnOnce(Result<Written>) + Send>;
+
+/// Where a reader starts in a partition of which neither the store nor the group knows a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Earliest,
+    Latest,
+}
+
+/// What a lane wants to read: one topic, all the partitions that this process is given.
+pub(crate) struct Subscription {
+    pub(crate) topic: Arc<str>,
+    pub(crate) origin: Origin,
+    /// The offset to read next, where the store knows one. Asked each time that a partition is taken up.
+    pub(crate) position: Arc<dyn Fn(u32) -> Option<i64> + Send + Sync>,
+    /// Bounded: when it is full the reader waits, without leaving the group.
+    pub(crate) deliver: mpsc::Sender<Delivery>,
+}
+
+/// What a subscription is given.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// The partitions that are read from here on; what came before from others is over.
+    Assigned(Vec<u32>),
+    /// Records, in order within each partition.
+    Records(Vec<Incoming>),
+    /// Everything before this offset has been delivered, and nothing was there at the time.
+    End { partition: u32, offset: i64 },
+    /// The reader cannot go on by itself.
+    Failed(crate::error::Error),
+}
+
+/// A group's position: the offset of the next record to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GroupOffset {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: u32,
+    pub(crate) offset: i64,
+}
+
+/// A log of topics. Its calls may block for the time of a round trip (`partitions`, `ends`, `subscribe`, `close`), so
+/// that they are made on a thread where that is allowed; `produce` and `commit` never block.
+pub(crate) trait Log: Send + Sync + 'static {
+    /// How many partitions the topic has; `None` if it does not exist.
+    fn partitions(&self, topic: &str) -> Result<Option<u32>>;
+
+    /// Makes a topic if it does not exist.
+    fn create(&self, topic: &str, partitions: u32) -> Result<()>;
+
+    /// The offsets that the next records will get, by partition.
+    fn ends(&self, topic: &str) -> Result<Vec<i64>>;
+
+    /// Starts to read as a member of the group: all subscriptions by one consumer. It reads until `close`.
+    fn subscribe(&self, group: &str, subscriptions: Vec<Subscription>) -> Result<()>;
+
+    /// Appends a record, in order with those before it to the same partition.
+    fn produce(&self, record: Outgoing, ack: Ack);
+
+    /// How many records are under way; lanes wait before their next step while it is above [`Log::room`].
+    fn in_flight(&self) -> usize;
+
+    /// How many records may be under way before lanes wait.
+    fn room(&self) -> usize;
+
+    /// Hands pending records to the network at once instead of lingering.
+    fn flush(&self);
+
+    /// Tells the group how far it is; a hint for tools where the store keeps the positions.
+    fn commit(&self, offsets: &[GroupOffset]);
+
+    /// Ends reading and writing, within the deadline; what is under way is delivered first.
+    fn close(&self, deadline: std::time::Duration);
+}

@@ -1,0 +1,55 @@
+//! What a handler needs of the app: gathered while it is wired, checked by preflight.
+
+use crate::error::Result;
+use crate::scope::Shared;
+use std::any::TypeId;
+
+/// Something that a handler names and the app must have.
+pub(crate) enum Need {
+    /// A value given by `App::state`.
+    State { id: TypeId, types: &'static str },
+    /// A static topic.
+    Topic(Named),
+    /// A static cache.
+    Cache(Named),
+}
+
+/// A static, by its name and its number; two of one name must be one static.
+#[derive(Clone)]
+pub(crate) struct Named {
+    pub(crate) name: &'static str,
+    pub(crate) slot: usize,
+    pub(crate) types: &'static str,
+    /// Makes it ready before the first message; for a topic, that it is there with the right number of partitions.
+    pub(crate) prepare: Option<Prepare>,
+}
+
+type Prepare = std::sync::Arc<dyn Fn(&Shared) -> Result<()> + Send + Sync>;
+
+/// What the handlers of an app need.
+#[derive(Default)]
+pub struct Needs {
+    /// With the place of the handler that needs it.
+    pub(crate) all: Vec<(String, Need)>,
+    pub(crate) place: String,
+    /// The topics that the handler which is being wired writes to, by number.
+    pub(crate) writes: Vec<usize>,
+}
+
+impl Needs {
+    pub(crate) fn state(&mut self, id: TypeId, types: &'static str) {
+        self.all.push((self.place.clone(), Need::State { id, types }));
+    }
+
+    pub(crate) fn topic(&mut self, named: Named) {
+        self.all.push((self.place.clone(), Need::Topic(named)));
+    }
+
+    pub(crate) fn cache(&mut self, name: &'static str, slot: usize, types: &'static str) {
+        self.all.push((self.place.clone(), Need::Cache(Named { name, slot, types, prepare: None })));
+    }
+
+    pub(crate) fn writes(&mut self, topic: usize) {
+        self.writes.push(topic);
+    }
+}

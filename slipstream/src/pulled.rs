@@ -1,0 +1,69 @@
+//! What flows from a source to a handler: a message, with what the ledger and the position need to know of it.
+
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::log::Incoming;
+use futures_core::Stream;
+use std::pin::Pin;
+
+/// A message's place in its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) partition: u32,
+    pub(crate) offset: i64,
+}
+
+/// What a source yields: a message, or what went wrong instead of one.
+pub(crate) struct Pulled<T> {
+    pub(crate) item: Result<T, Fault>,
+    pub(crate) at: Option<At>,
+}
+
+/// A message that could not be made.
+pub(crate) struct Fault {
+    pub(crate) error: Error,
+    /// The record as it came, where there was one.
+    pub(crate) raw: Option<Incoming>,
+}
+
+/// An opened source.
+pub(crate) type Opened<T> = Pin<Box<dyn Stream<Item = Pulled<T>> + Send>>;
+
+/// A message on its way through pipes: `about` describes the record that it came from, `count` says how many messages
+/// of the source it stands for.
+#[derive(Debug)]
+pub struct Traced<T, D> {
+    pub(crate) item: T,
+    pub(crate) about: D,
+    pub(crate) count: u32,
+}
+
+impl<T, D> Traced<T, D> {
+    /// The same trace with another message.
+    pub(crate) fn with<U>(self, make: impl FnOnce(T) -> U) -> Traced<U, D> {
+        Traced { item: make(self.item), about: self.about, count: self.count }
+    }
+}
+
+/// The text of a panic.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+impl Fault {
+    /// The same fault for another handler.
+    pub(crate) fn copy(&self) -> Self {
+        Fault { error: self.error.copy(), raw: self.raw.clone() }
+    }
+
+    /// What preflight refuses, should it come to pass all the same.
+    pub(crate) fn cannot_copy() -> Self {
+        let text = "several handlers take this message by value and it has no `Clone`: take it by `&`";
+        Fault { error: Error::new(ErrorKind::Misuse, text), raw: None }
+    }
+
+    /// An error that a source yielded in place of a message.
+    pub(crate) fn yielded(error: impl Into<BoxError>) -> Self {
+        Fault { error: Error::boxed(error), raw: None }
+    }
+}

@@ -1,0 +1,50 @@
+//! `run()`, and what `#[slipstream::main]` puts around it.
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use std::future::Future;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Runs all handlers that are linked into this binary, until their sources have ended or the process is told to stop.
+///
+/// Sugar for `App::collected().run()`.
+///
+///
+/// # Errors
+/// All problems of the wiring in one; or what stopped the app.
+///
+/// # Cancel safety
+/// Dropping the future aborts the app: what was committed stays.
+pub async fn run() -> Result<()> {
+    App::collected().run().await
+}
+
+/// What `#[slipstream::main]` makes of a program's main function: a runtime, a subscriber for what the library logs,
+/// and exit codes: 0 when it ended well, 1 when it failed, 2 when the wiring cannot run.
+pub fn main<F: Future<Output = Result<()>>>(program: F) -> ExitCode {
+    // A subscriber that the program has set already stays.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr).try_init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let done = runtime.block_on(program);
+    // A handler that blocks its thread for ever must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn filter() -> EnvFilter {
+    let said = std::env::var("SLIPSTREAM_LOG").or_else(|_| std::env::var("RUST_LOG"));
+    EnvFilter::new(said.unwrap_or_else(|_| "info".to_owned()))
+}
+
+#[allow(clippy::print_stderr)] // the last words of a program
+fn failed(error: &Error) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(error.exit_code())
+}

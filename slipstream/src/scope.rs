@@ -1,0 +1,249 @@
+//! Which app is meant: the one that runs the task, or the process's only one.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gate::Gates;
+use crate::ledger::Ledger;
+use crate::log::{Log, Outgoing};
+use crate::steps::{State, Txn, place_key};
+use std::any::{Any, TypeId};
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+
+/// What a running app owns, for all that finds it through [`current`].
+pub(crate) struct Shared {
+    pub(crate) id: String,
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) ledger: Ledger,
+    pub(crate) state: State,
+    pub(crate) log: OnceLock<Arc<dyn Log>>,
+    pub(crate) gates: Gates,
+    /// Values given by `App::state`, by type.
+    pub(crate) states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    /// The app's own half of statics, by slot.
+    slots: RwLock<Vec<Option<Arc<dyn Any + Send + Sync>>>>,
+    /// The handlers of each topic that is read: each has a position of its own.
+    readers: Mutex<BTreeMap<String, Vec<String>>>,
+    failure: Mutex<Option<Error>>,
+    /// Told when something failed outside of a lane, as a record's delivery.
+    pub(crate) failed: tokio::sync::Notify,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: Config,
+        clock: Clock,
+        state: State,
+        states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    ) -> Arc<Self> {
+        Arc::new(Shared {
+            id: config.app_id(),
+            config,
+            clock,
+            ledger: Ledger::default(),
+            state,
+            log: OnceLock::new(),
+            gates: Gates::default(),
+            states,
+            slots: RwLock::default(),
+            readers: Mutex::default(),
+            failure: Mutex::default(),
+            failed: tokio::sync::Notify::new(),
+        })
+    }
+
+    /// Makes this app findable from outside of its tasks, until it is dropped.
+    pub(crate) fn announce(self: &Arc<Self>) {
+        let mut running = running();
+        running.retain(|app| app.strong_count() > 0);
+        running.push(Arc::downgrade(self));
+    }
+
+    pub(crate) fn retire(self: &Arc<Self>) {
+        running().retain(|app| !std::ptr::eq(app.as_ptr(), Arc::as_ptr(self)));
+    }
+
+    /// Notes who reads a topic.
+    pub(crate) fn reads(&self, source: &str, handlers: Vec<String>) {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).insert(source.to_owned(), handlers);
+    }
+
+    /// The least position of a topic's handlers in a partition, if all of them have one.
+    pub(crate) fn least_place(&self, source: &str, partition: u32) -> Result<Option<i64>> {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned();
+        let mut least = None;
+        for handler in readers.unwrap_or_default() {
+            match self.state.place(&place_key(source, &handler, partition))? {
+                Some(place) => least = Some(least.map_or(place.offset, |least: i64| least.min(place.offset))),
+                None => return Ok(None),
+            }
+        }
+        Ok(least)
+    }
+
+    /// Reports what went wrong outside of a lane; the first report counts.
+    pub(crate) fn fail(&self, error: Error) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.failed.notify_one();
+    }
+
+    pub(crate) fn take_failure(&self) -> Option<Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn log(&self) -> Result<&Arc<dyn Log>> {
+        self.log.get().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Log,
+                "this app has no broker: set `kafka.bootstrap.servers` to an address, or to `memory`",
+            )
+        })
+    }
+}
+
+/// Where code runs: in which app, and inside of which step.
+#[derive(Clone)]
+pub(crate) struct Current {
+    pub(crate) app: Arc<Shared>,
+    /// What the lane's step gathers; `None` outside of a lane.
+    pub(crate) step: Option<Arc<Gathered>>,
+}
+
+/// What a lane's step gathers until it ends; used for one step after another.
+pub(crate) struct Gathered {
+    /// Whether there is anything to end: most steps never touch state, and need not lock for it.
+    touched: AtomicBool,
+    buffers: Mutex<Buffers>,
+}
+
+/// The rows that a step read and wrote, and the records that it sends.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    pub(crate) txn: Txn,
+    /// Records to be written when the step ends, with the sink that each came through.
+    pub(crate) records: Vec<(Option<usize>, Outgoing)>,
+    /// The sink that each row came through which a sink wrote.
+    pub(crate) rows: Vec<usize>,
+}
+
+impl Gathered {
+    pub(crate) fn new(txn: Txn) -> Arc<Self> {
+        let buffers = Mutex::new(Buffers { txn, ..Buffers::default() });
+        Arc::new(Gathered { touched: AtomicBool::new(false), buffers })
+    }
+
+    /// The buffers, to be filled.
+    pub(crate) fn touch(&self) -> MutexGuard<'_, Buffers> {
+        self.touched.store(true, Ordering::Relaxed);
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The buffers out of their lock, if anything is in them: what follows may wait.
+    pub(crate) fn take(&self) -> Option<Buffers> {
+        if !self.touched.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(std::mem::take(&mut *self.touch()))
+    }
+
+    /// Gives the buffers back.
+    pub(crate) fn restore(&self, buffers: Buffers) {
+        let touched = !(buffers.txn.is_idle() && buffers.records.is_empty());
+        *self.touch() = buffers;
+        self.touched.store(touched, Ordering::Relaxed);
+    }
+}
+
+tokio::task_local! {
+    static CURRENT: Current;
+}
+
+/// The apps that run in this process.
+static RUNNING: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+fn running() -> MutexGuard<'static, Vec<Weak<Shared>>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a future as part of an app.
+pub(crate) fn enter<F: Future>(current: Current, future: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(current, future)
+}
+
+/// Runs a function as part of an app.
+pub(crate) fn enter_sync<T>(current: Current, run: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(current, run)
+}
+
+/// Where the caller runs.
+///
+/// # Errors
+/// Outside of any app, and where two could be meant.
+pub(crate) fn current(what: &str) -> Result<Current> {
+    if let Ok(current) = CURRENT.try_with(Clone::clone) {
+        return Ok(current);
+    }
+    let running: Vec<_> = running().iter().filter_map(Weak::upgrade).collect();
+    match running.as_slice() {
+        [app] => Ok(Current { app: app.clone(), step: None }),
+        [] => Err(Error::new(
+            ErrorKind::OutsideApp,
+            format!("{what} was used outside of a running app: start one first, or use `running.scope(..)`"),
+        )),
+        [..] => Err(Error::new(
+            ErrorKind::OutsideApp,
+            format!("{what} was used while several apps run: say which one by `running.scope(..)`"),
+        )),
+    }
+}
+
+/// The clock of the app that runs the caller, or the machine's.
+pub(crate) fn clock() -> Clock {
+    current("the clock").map(|current| current.app.clock.clone()).unwrap_or_default()
+}
+
+/// A static's place in an app: what the app keeps for it.
+pub(crate) struct Slot(AtomicUsize);
+
+static NEXT_SLOT: AtomicUsize = AtomicUsize::new(1);
+
+impl Slot {
+    pub(crate) const fn new() -> Self {
+        Slot(AtomicUsize::new(0))
+    }
+
+    /// A number that no other static has.
+    pub(crate) fn index(&self) -> usize {
+        let index = self.0.load(Ordering::Relaxed);
+        if index != 0 {
+            return index;
+        }
+        let fresh = NEXT_SLOT.fetch_add(1, Ordering::Relaxed);
+        // Another thread may have been first: then its number counts.
+        match self.0.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => fresh,
+            Err(taken) => taken,
+        }
+    }
+
+    /// What the app keeps here; made when it is first asked for.
+    pub(crate) fn of<T: Any + Send + Sync>(&self, app: &Shared, make: impl FnOnce() -> T) -> Result<Arc<T>> {
+        let index = self.index();
+        let kept = app.slots.read().unwrap_or_else(PoisonError::into_inner).get(index).cloned().flatten();
+        let kept = match kept {
+            Some(kept) => kept,
+            None => {
+                let mut slots = app.slots.write().unwrap_or_else(PoisonError::into_inner);
+                if slots.len() <= index {
+                    slots.resize(index + 1, None);
+                }
+                slots[index].get_or_insert_with(|| Arc::new(make())).clone()
+            }
+        };
+        kept.downcast().map_err(|_| Error::new(ErrorKind::Misuse, "a static changed its type while the app ran"))
+    }
+}

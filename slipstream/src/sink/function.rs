@@ -1,0 +1,200 @@
+//! Does it take that? For functions: of one argument, sync or async, that return nothing or a `Result` of nothing.
+
+use super::offer::{NoSink, TakesTwo, ToFn};
+use super::{InHand, Ready, Shown};
+use crate::error::{BoxError, Error};
+use crate::step::{Interrupt, Step};
+use std::future::Future;
+use std::marker::PhantomData;
+
+/// What a sink that takes an `A` is given.
+#[diagnostic::on_unimplemented(
+    message = "this sink cannot take what the handler sends",
+    label = "this sink takes `{A}`, the handler sends `{Self}`"
+)]
+pub trait Fits<A> {
+    /// The argument.
+    fn fit(self) -> A;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> Fits<T> for T {
+    fn fit(self) -> T {
+        self
+    }
+}
+
+/// Told apart by these, which nobody writes: what a sink function returns.
+pub struct AUnit;
+/// As above.
+pub struct AResult;
+/// As above.
+pub struct AFuture;
+
+/// What a sink function may return.
+#[diagnostic::on_unimplemented(
+    message = "a sink returns nothing, or a `Result` of nothing, or a future of those",
+    label = "this sink returns `{Self}`"
+)]
+pub trait Answer<M> {}
+
+impl Answer<AUnit> for () {}
+
+impl<T, E> Answer<AResult> for Result<T, E> {}
+
+#[diagnostic::do_not_recommend]
+impl<F: Future> Answer<AFuture> for F {}
+
+/// Waits for what a sink function returned.
+pub trait Settles<M>: Answer<M> {
+    /// The end of it.
+    fn settle(self) -> impl Future<Output = Result<(), Interrupt>> + Send;
+}
+
+impl Settles<AUnit> for () {
+    #[inline]
+    fn settle(self) -> impl Future<Output = Result<(), Interrupt>> + Send {
+        std::future::ready(Ok(()))
+    }
+}
+
+impl<T, E> Settles<AResult> for Result<T, E>
+where
+    Result<T, E>: End,
+{
+    fn settle(self) -> impl Future<Output = Result<(), Interrupt>> + Send {
+        std::future::ready(self.end().map_err(Interrupt::Failed))
+    }
+}
+
+impl<F: Future<Output: End> + Send> Settles<AFuture> for F {
+    #[inline]
+    async fn settle(self) -> Result<(), Interrupt> {
+        self.await.end().map_err(Interrupt::Failed)
+    }
+}
+
+/// What a sink ends with.
+#[diagnostic::on_unimplemented(
+    message = "a sink returns nothing, or a `Result` of nothing, or a future of those",
+    label = "this sink returns `{Self}`"
+)]
+pub trait End {
+    /// As one of our results.
+    ///
+    /// # Errors
+    /// The sink's own.
+    fn end(self) -> Result<(), Error>;
+}
+
+impl End for () {
+    #[inline]
+    fn end(self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl<E: SinkFailure> End for Result<(), E> {
+    fn end(self) -> Result<(), Error> {
+        self.map_err(Error::boxed)
+    }
+}
+
+/// An error of a sink that can become one of ours.
+#[diagnostic::on_unimplemented(
+    message = "the error of this sink cannot become a `slipstream::Error`",
+    label = "this sink fails with `{Self}`, which is not a standard error"
+)]
+pub trait SinkFailure: Into<BoxError> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<BoxError>> SinkFailure for E {}
+
+/// A function that takes a `T`.
+struct FnSink<F, A, R, M>(F, PhantomData<fn(A) -> (R, M)>);
+
+impl<F, A, R, T, M> Ready<T> for FnSink<F, A, R, M>
+where
+    F: Fn(A) -> R + Sync,
+    T: Fits<A> + Send,
+    R: Settles<M>,
+{
+    #[inline]
+    async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
+        // From here on the step cannot conflict: the call is not made in vain.
+        step.hold().await?;
+        step.at_sink(at);
+        let in_hand = InHand::offer(step.outputs(at));
+        let answer = (self.0)(item.fit()).settle();
+        answer.await?;
+        in_hand.delivered();
+        Ok(())
+    }
+}
+
+impl<'a, F: Fn(A) -> R, A, R> ToFn<&'a F, A, R> {
+    /// As a sink for these outputs.
+    pub fn fit<T: Send, P, M>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<'a, F, A, R, T, P, M>
+    where
+        T: Fits<A>,
+        R: Answer<M>,
+        R: Settles<M>,
+        F: Sync,
+    {
+        FnSink(self.0, PhantomData)
+    }
+}
+
+/// A closure whose argument's type is not written: it is what the handler sends.
+pub fn closure<T: Send, P, R, M>(_: Shown<T, P>, f: impl Fn(T) -> R + Sync) -> impl Ready<T> + Sync
+where
+    R: Answer<M>,
+    R: Settles<M>,
+{
+    FnSink(f, PhantomData)
+}
+
+/// What is no sink, so that it is said so.
+#[diagnostic::on_unimplemented(
+    message = "this is not a sink: a sink is a static `Topic` or `Cache`, `print`, or a function of one argument",
+    label = "`{Self}` is not a sink"
+)]
+pub trait IntoSink {}
+
+impl<S> NoSink<S> {
+    /// It cannot be one.
+    pub fn fit<T, P>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<S, T, P>
+    where
+        S: IntoSink,
+        T: Send,
+    {
+        Not
+    }
+}
+
+/// What takes two arguments, so that it is said so.
+#[diagnostic::on_unimplemented(
+    message = "a sink takes one argument",
+    label = "this one takes two, `{A}` and `{B}`: take a tuple"
+)]
+pub trait TakesOne<A, B> {}
+
+impl<A, B> TakesTwo<A, B> {
+    /// It cannot be one.
+    pub fn fit<T, P>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<A, B, T, P>
+    where
+        T: Send,
+        Self: TakesOne<A, B>,
+    {
+        Not
+    }
+}
+
+/// Stands where no sink is.
+struct Not;
+
+impl<T: Send> Ready<T> for Not {
+    async fn give(&self, _: T, _: &Step, _: usize) -> Result<(), Interrupt> {
+        Ok(())
+    }
+}

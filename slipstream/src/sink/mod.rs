@@ -1,0 +1,150 @@
+//! What can be a sink: a topic, a cache, `print`, or any function of one argument.
+//!
+//! Two questions, asked apart so that a wrong sink gives one error in the user's words: what is it (by method level,
+//! always answered), and does it take what the handler sends (one bound each, with its own message).
+
+mod function;
+mod offer;
+mod print;
+
+pub use function::closure;
+pub use offer::{Declared, NotDeclared, Offer, OfferFn, OfferOther, OfferTwo, Resource};
+pub use print::{ShownByDebug, ShownByNeither, print};
+
+use crate::handler::Outputs;
+use crate::ledger;
+use crate::step::{Interrupt, Step};
+use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
+
+/// A sink that takes a `T`.
+pub trait Ready<T> {
+    /// Gives it one output; `at` is the sink's number in the handler's list.
+    fn give(&self, item: T, step: &Step, at: usize) -> impl Future<Output = Result<(), Interrupt>> + Send;
+}
+
+/// The type of a handler's outputs, and how `print` shows it: known before there is one.
+pub struct Shown<T, P>(PhantomData<fn() -> (T, P)>);
+
+impl<T, P> Clone for Shown<T, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, P> Copy for Shown<T, P> {}
+
+impl<T, P> Shown<T, P> {
+    pub(crate) fn new() -> Self {
+        Shown(PhantomData)
+    }
+}
+
+/// Asks how a handler's outputs are shown.
+pub struct SentBy<T>(PhantomData<fn() -> T>);
+
+/// The type of what these outputs send.
+pub fn sent_by<O: Outputs + Sends>(_: &O) -> SentBy<O::Item> {
+    SentBy(PhantomData)
+}
+
+/// What a handler with sinks must return.
+#[diagnostic::on_unimplemented(
+    message = "the handler returns nothing, so it has nothing to send to a sink",
+    label = "nothing is sent to this sink"
+)]
+pub trait Sends {}
+
+/// Copies an output for all sinks but the last.
+pub fn copies<T: Copies, P>(_: Shown<T, P>) -> fn(&T) -> T {
+    T::copy
+}
+
+/// What several sinks need of an output.
+#[diagnostic::on_unimplemented(
+    message = "several sinks need a message that can be cloned",
+    label = "the handler sends `{Self}`, which is not `Clone`"
+)]
+pub trait Copies: Sized {
+    /// A copy.
+    fn copy(&self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Copies for T {
+    fn copy(&self) -> T {
+        self.clone()
+    }
+}
+
+/// Gives an output to a sink.
+///
+/// # Errors
+/// What the sink failed with.
+#[inline]
+pub async fn send<T, S: Ready<T>>(step: &Step, at: usize, item: T, sink: &S) -> Result<(), Interrupt> {
+    sink.give(item, step, at).await
+}
+
+/// Gives an output to a sink, again if it fails and the policy says so: the sink alone, not the handler.
+///
+/// # Errors
+/// What the sink failed with the last time.
+pub async fn resend<T: Copies + Send, S: Ready<T> + Sync>(
+    step: &Step,
+    at: usize,
+    item: T,
+    sink: &S,
+) -> Result<(), Interrupt> {
+    let Some(retry) = step.about().policy.retry else { return sink.give(item, step, at).await };
+    for attempt in 0..retry.times {
+        let mut given = std::pin::pin!(sink.give(item.copy(), step, at));
+        let given = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| given.as_mut().poll(cx))) {
+            Ok(polled) => polled,
+            Err(panic) => Poll::Ready(Err(Interrupt::panicked(&*panic))),
+        });
+        match given.await {
+            Err(Interrupt::Failed(_)) => {
+                step.counts().retries.add(1);
+                step.app().clock.sleep(retry.backoff.wait(attempt)).await;
+            }
+            done => return done,
+        }
+    }
+    sink.give(item, step, at).await
+}
+
+/// An output in a sink's hands: if it is dropped there, the sink has failed.
+pub(crate) struct InHand<'a>(Option<&'a ledger::Outputs>);
+
+impl<'a> InHand<'a> {
+    pub(crate) fn offer(outputs: &'a ledger::Outputs) -> Self {
+        outputs.offered.add(1);
+        outputs.open.add_shared(1);
+        InHand(Some(outputs))
+    }
+
+    /// The sink took it.
+    pub(crate) fn delivered(mut self) {
+        if let Some(outputs) = self.0.take() {
+            outputs.open.sub_shared(1);
+            outputs.delivered.add(1);
+        }
+    }
+
+    /// It waits for the end of the step, where it is counted.
+    pub(crate) fn staged(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        if let Some(outputs) = self.0.take() {
+            outputs.open.sub_shared(1);
+            outputs.failed.add(1);
+        }
+    }
+}

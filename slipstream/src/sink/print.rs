@@ -1,0 +1,125 @@
+//! `print`: a line on the standard output, by `Display` if there is one, else by `Debug`.
+
+use super::{InHand, Ready, Resource, SentBy, Shown};
+use crate::error::Error;
+use crate::step::{Interrupt, Step};
+use crate::needs::Needs;
+use std::fmt::{Debug, Display};
+use std::marker::PhantomData;
+
+/// The type of [`print`].
+pub struct Print;
+
+/// Prints what the handler sends, a line each: by `Display`, or by `Debug` where there is no `Display`.
+///
+/// ```
+/// use slipstream::prelude::*;
+///
+/// #[handle(source = 0..2_u32, sink = [print])]
+/// fn pair(n: u32) -> (u32, u32) {
+///     (n, n + 1) // prints (0, 1) and (1, 2)
+/// }
+/// ```
+#[allow(non_upper_case_globals)] // it reads as the function that it stands for
+pub static print: Print = Print;
+
+/// How an output is printed.
+pub struct ByDisplay;
+/// As above.
+pub struct ByDebug;
+/// As above.
+pub struct ByNeither;
+
+impl<T: Display> SentBy<T> {
+    /// By `Display`.
+    pub fn shown(self) -> Shown<T, ByDisplay> {
+        Shown::new()
+    }
+}
+
+/// For outputs without `Display`.
+pub trait ShownByDebug<T> {
+    /// By `Debug`.
+    fn shown(self) -> Shown<T, ByDebug>;
+}
+
+impl<T: Debug> ShownByDebug<T> for SentBy<T> {
+    fn shown(self) -> Shown<T, ByDebug> {
+        Shown::new()
+    }
+}
+
+/// For outputs with neither.
+pub trait ShownByNeither<T> {
+    /// Not at all.
+    fn shown(self) -> Shown<T, ByNeither>;
+}
+
+impl<T> ShownByNeither<T> for &SentBy<T> {
+    fn shown(self) -> Shown<T, ByNeither> {
+        Shown::new()
+    }
+}
+
+/// Prints a `T`.
+#[diagnostic::on_unimplemented(
+    message = "`print` needs a message with `Display` or `Debug`",
+    label = "the handler sends `{T}`, which has neither"
+)]
+pub trait Prints<T> {
+    /// Writes its line.
+    ///
+    /// # Errors
+    /// If the output is closed.
+    fn print(item: &T, out: &mut dyn std::io::Write) -> std::io::Result<()>;
+}
+
+impl<T: Display> Prints<T> for ByDisplay {
+    fn print(item: &T, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        writeln!(out, "{item}")
+    }
+}
+
+impl<T: Debug> Prints<T> for ByDebug {
+    fn print(item: &T, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        writeln!(out, "{item:?}")
+    }
+}
+
+/// `print` as a sink.
+pub struct ToPrint;
+
+impl Resource for Print {
+    type Kind<'a> = ToPrint;
+
+    fn kind(&self) -> ToPrint {
+        ToPrint
+    }
+
+    fn declare(&'static self, _: &mut Needs) {}
+}
+
+/// Prints by `P`.
+struct PrintSink<P>(PhantomData<fn() -> P>);
+
+impl ToPrint {
+    /// As a sink for these outputs.
+    pub fn fit<T: Send, P>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<T, P>
+    where
+        P: Prints<T>,
+    {
+        PrintSink::<P>(PhantomData)
+    }
+}
+
+impl<T: Send, P: Prints<T>> Ready<T> for PrintSink<P> {
+    async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
+        step.hold().await?;
+        step.at_sink(at);
+        let in_hand = InHand::offer(step.outputs(at));
+        P::print(&item, &mut std::io::stdout().lock()).map_err(|error| Interrupt::Failed(Error::boxed(error)))?;
+        in_hand.delivered();
+        Ok(())
+    }
+}
+

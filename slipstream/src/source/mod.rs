@@ -1,0 +1,145 @@
+//! What can be a source: a stream, an iterator, a fn that returns one, or a static.
+//!
+//! A path shares, a call does not: a fn item and a static have an identity, so that all handlers that name one read one
+//! upstream; an expression is private to its handler. Sources know nothing of handlers.
+
+mod kinds;
+mod timer;
+
+pub use kinds::{Private, Shared};
+pub use timer::every;
+
+use crate::error::{BoxError, Result};
+use crate::log::{Delivery, Origin};
+use crate::needs::Named;
+use crate::pulled::{Fault, Opened, Pulled};
+use crate::scope::Shared as App;
+use futures_core::Stream;
+use futures_util::StreamExt as _;
+use std::any::TypeId;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// What a source is known by: handlers that name the same one share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum SourceId {
+    /// A fn item, by its type.
+    Fn(TypeId),
+    /// A static, by its number.
+    Static(usize),
+    /// An expression: nothing else is it.
+    Private,
+}
+
+/// When the end offsets are known at which a topic ends; never, for one that does not.
+pub(crate) type Until = Option<Pin<Box<dyn Future<Output = Result<Vec<i64>>> + Send>>>;
+
+/// What a topic's source needs before it is opened.
+#[derive(Clone)]
+pub(crate) struct TopicUse {
+    pub(crate) named: Named,
+    pub(crate) origin: Origin,
+    pub(crate) until_end: bool,
+}
+
+/// Opens a source for a lane: for a topic, with the positions of the lane's handlers to be filled in.
+pub(crate) type Opener<T> = Arc<dyn Fn(&Opening) -> Result<Opened<T>> + Send + Sync>;
+
+/// What a source is opened with.
+pub(crate) struct Opening {
+    pub(crate) app: Arc<App>,
+    /// The source's name in this app.
+    pub(crate) name: Arc<str>,
+    /// Where a topic's records come from, and when it ends: one consumer reads for all lanes.
+    pub(crate) topic: Mutex<Option<(mpsc::Receiver<Delivery>, Until)>>,
+}
+
+impl Opening {
+    pub(crate) fn take_topic(&self) -> Option<(mpsc::Receiver<Delivery>, Until)> {
+        self.topic.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A source, ready to be opened any number of times.
+pub struct Source<T> {
+    pub(crate) id: SourceId,
+    pub(crate) name: String,
+    pub(crate) open: Opener<T>,
+    pub(crate) topic: Option<TopicUse>,
+    pub(crate) copy: Option<fn(&T) -> T>,
+}
+
+impl<T: Send + 'static> Source<T> {
+    pub(crate) fn of_stream<S>(id: SourceId, name: String, make: impl Fn() -> S + Send + Sync + 'static) -> Self
+    where
+        S: Stream<Item = T> + Send + 'static,
+    {
+        let open: Opener<T> =
+            Arc::new(move |_| Ok(Box::pin(make().map(|item| Pulled { item: Ok(item), at: None })) as Opened<T>));
+        Source { id, name, open, topic: None, copy: None }
+    }
+
+    /// A source with positions and faults of its own.
+    pub(crate) fn of_pulled(id: SourceId, name: String, open: Opener<T>, topic: Option<TopicUse>) -> Self {
+        Source { id, name, open, topic, copy: None }
+    }
+}
+
+impl<T, E> Source<Result<T, E>>
+where
+    T: Send + 'static,
+    E: Into<BoxError> + Send + 'static,
+{
+    /// Sets the errors that the source yields apart: they go to the policy, not to the handler.
+    pub fn untry(self) -> Source<T> {
+        let open = self.open;
+        let open: Opener<T> = Arc::new(move |opening| {
+            let opened = open(opening)?;
+            Ok(Box::pin(opened.map(|Pulled { item, at }| {
+                let item = item.and_then(|item| item.map_err(Fault::yielded));
+                Pulled { item, at }
+            })) as Opened<T>)
+        });
+        Source { id: self.id, name: self.name, open, topic: self.topic, copy: None }
+    }
+}
+
+/// For sources that yield no `Result`.
+pub trait Untry: Sized {
+    /// The source as it is.
+    fn untry(self) -> Self {
+        self
+    }
+}
+
+impl<T> Untry for Source<T> {}
+
+impl<T: Clone> Source<T> {
+    /// Notes how its messages are copied, for those who share it by value.
+    pub fn copied(mut self) -> Self {
+        self.copy = Some(T::clone);
+        self
+    }
+}
+
+/// For sources whose messages have no `Clone`.
+pub trait Copied: Sized {
+    /// The source as it is.
+    fn copied(self) -> Self {
+        self
+    }
+}
+
+impl<T> Copied for Source<T> {}
+
+/// A shared source: the value of a path.
+pub fn shared<M, S: Shared<M>>(path: &'static S) -> Source<S::Item> {
+    path.share()
+}
+
+/// A private source: the value of an expression, made anew each time it is opened.
+pub fn private<M, S: Private<M>>(name: &str, make: impl Fn() -> S + Send + Sync + 'static) -> Source<S::Item> {
+    S::open(name, make)
+}

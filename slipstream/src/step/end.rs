@@ -1,0 +1,150 @@
+//! How a step ends: what it wrote, what it sends and where it is become visible together, or nothing does.
+
+use super::{Interrupt, Step};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::Outputs;
+use crate::log::Ack;
+use crate::scope::{Buffers, Shared};
+use crate::steps::Pending;
+use std::sync::Arc;
+
+/// What becomes of the messages of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Done,
+    Filtered,
+    Skipped,
+    Dead,
+}
+
+impl Step {
+    /// Holds what the step has touched before a function is called as a sink, so that the call is not made in vain.
+    pub(crate) async fn hold(&self) -> Result<(), Interrupt> {
+        let Some(mut buffers) = self.inner.gathered.take() else { return Ok(()) };
+        let held = self.inner.app.state.hold(&mut buffers.txn).await;
+        self.inner.gathered.restore(buffers);
+        if held { Ok(()) } else { Err(Interrupt::Stale) }
+    }
+
+    /// Ends the step and moves the position behind all that was pulled, unless a pipe holds some of it.
+    ///
+    /// `false`: the step is stale, and runs again.
+    pub(crate) async fn end(&self, ended: Ended, count: u32) -> Result<bool> {
+        let places = match self.track() {
+            Some(mut track) if self.counts().held.get() == 0 => track.behind(),
+            _ => Vec::new(),
+        };
+        if !self.settle(&places).await? {
+            return Ok(false);
+        }
+        if !places.is_empty()
+            && let Some(mut track) = self.track()
+        {
+            track.moved();
+        }
+        let counts = self.counts();
+        counts.open.sub(count.into());
+        let column = match ended {
+            Ended::Done => &counts.done,
+            Ended::Filtered => &counts.filtered,
+            Ended::Skipped => &counts.skipped,
+            Ended::Dead => &counts.dead,
+        };
+        column.add(count.into());
+        Ok(true)
+    }
+
+    /// How many yields of the message in hand are done already.
+    pub(crate) fn yields(&self) -> u32 {
+        self.track().map_or(0, |track| track.yields())
+    }
+
+    /// Ends the step of one yield; the message goes on.
+    pub(crate) async fn end_yield(&self, yields: u32) -> Result<(), Interrupt> {
+        let places = match self.track() {
+            Some(track) if self.counts().held.get() > 0 || !track.divides() => {
+                return Ok(()); // the whole message is one step
+            }
+            Some(mut track) => track.at_yield(yields),
+            None => Vec::new(),
+        };
+        if self.settle(&places).await? { Ok(()) } else { Err(Interrupt::Stale) }
+    }
+
+    async fn settle(&self, places: &[(Arc<str>, crate::steps::Place)]) -> Result<bool> {
+        let taken = self.inner.gathered.take();
+        if taken.is_none() && places.is_empty() {
+            return Ok(true);
+        }
+        let mut buffers = taken.unwrap_or_else(|| Buffers { txn: self.inner.app.state.begin(), ..Buffers::default() });
+        let outputs = buffers.records.len();
+        let Some(pending) = self.inner.app.state.end(&mut buffers.txn, places, outputs).await else {
+            self.withdraw(&mut buffers);
+            self.inner.gathered.restore(buffers);
+            return Ok(false);
+        };
+        for sink in buffers.rows.drain(..) {
+            self.inner.outputs[sink].delivered.add(1);
+            self.inner.outputs[sink].open.sub_shared(1);
+        }
+        if !buffers.records.is_empty() {
+            let log = self.inner.app.log()?;
+            for (sink, record) in buffers.records.drain(..) {
+                let outputs = sink.map(|sink| self.inner.outputs[sink].clone());
+                log.produce(record, acknowledge(&self.inner.app, outputs, pending.clone()));
+            }
+        }
+        self.inner.gathered.restore(buffers);
+        Ok(true)
+    }
+
+    /// Throws away what the step did.
+    pub(crate) fn abandon(&self) {
+        let Some(mut buffers) = self.inner.gathered.take() else { return };
+        self.withdraw(&mut buffers);
+        self.inner.app.state.abandon(&mut buffers.txn);
+        self.inner.gathered.restore(buffers);
+    }
+
+    /// Whether what the step has read still stands.
+    pub(crate) fn still_stands(&self) -> bool {
+        let Some(mut buffers) = self.inner.gathered.take() else { return true };
+        let stands = self.inner.app.state.still_stands(&mut buffers.txn);
+        if !stands {
+            self.withdraw(&mut buffers);
+        }
+        self.inner.gathered.restore(buffers);
+        stands
+    }
+
+    /// Counts what was offered to sinks and is taken back unseen.
+    fn withdraw(&self, buffers: &mut Buffers) {
+        let records = buffers.records.drain(..).filter_map(|(sink, _)| sink);
+        for sink in records.chain(buffers.rows.drain(..)) {
+            self.inner.outputs[sink].open.sub_shared(1);
+            self.inner.outputs[sink].withdrawn.add(1);
+        }
+    }
+}
+
+/// What is done when a record's fate is known: it is counted, and a failure ends the app, since its position would
+/// otherwise pass an output that nobody has.
+fn acknowledge(app: &Arc<Shared>, outputs: Option<Arc<Outputs>>, pending: Pending) -> Ack {
+    let app = Arc::downgrade(app);
+    Box::new(move |written| {
+        let delivered = written.is_ok();
+        if let Some(outputs) = outputs {
+            let column = if delivered { &outputs.delivered } else { &outputs.failed };
+            column.add_shared(1);
+            outputs.open.sub_shared(1);
+        }
+        match written {
+            Ok(_) => pending.acknowledged(),
+            Err(error) => {
+                if let Some(app) = app.upgrade() {
+                    app.fail(Error::caused(ErrorKind::Log, format!("a record was not delivered: {error}"), error));
+                }
+            }
+        }
+    })
+}

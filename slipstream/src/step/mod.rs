@@ -1,0 +1,313 @@
+//! The handle of a lane's step: what handlers, pipes and sinks tell it, and how it ends.
+//!
+//! A lane has one, used for one message after another. It knows counters, positions and the state; it does not know
+//! what a pipe, a handler or a sink is.
+
+mod context;
+mod end;
+mod track;
+
+pub use context::Ctx;
+pub(crate) use end::Ended;
+pub(crate) use track::Track;
+
+use crate::error::{Error, ErrorKind};
+use crate::ledger::{Messages, Outputs};
+use crate::log::Outgoing;
+use crate::policy::Policy;
+use crate::pulled::{At, Fault, panic_text};
+use crate::scope::{Current, Gathered, Shared};
+use crate::store::RowKey;
+use bytes::Bytes;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Why a call did not come to its end.
+#[derive(Debug)]
+pub enum Interrupt {
+    /// Another step changed what this one had read: it runs again.
+    Stale,
+    /// The handler, an argument or a sink failed.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Interrupt {
+    fn from(error: E) -> Self {
+        Interrupt::Failed(error.into())
+    }
+}
+
+impl Interrupt {
+    /// A call panicked.
+    pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        Interrupt::Failed(Error::new(ErrorKind::Panicked, format!("panicked: {}", panic_text(panic))))
+    }
+}
+
+/// Where a step is, for the words of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Decode,
+    Pipe,
+    Handle,
+    Sink(usize),
+}
+
+/// What a handler is, as far as its lanes need to know.
+pub(crate) struct About {
+    pub(crate) name: String,
+    pub(crate) policy: Policy,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) sinks: Vec<String>,
+    /// Whether it writes to topics or caches, as far as its sinks say.
+    pub(crate) stateful: bool,
+    /// Whether a call may be made again: then messages by value are kept as copies.
+    pub(crate) may_repeat: AtomicBool,
+}
+
+/// The handle of a lane's step.
+#[derive(Clone)]
+pub struct Step {
+    inner: Arc<Inner>,
+    /// The source that this handle stands for; the one whose message is in hand if none.
+    branch: Option<usize>,
+}
+
+struct Inner {
+    app: Arc<Shared>,
+    about: Arc<About>,
+    /// One for each source of the handler.
+    branches: Vec<Branch>,
+    /// The source whose message is in hand.
+    active: AtomicUsize,
+    outputs: Vec<Arc<Outputs>>,
+    gathered: Arc<Gathered>,
+    /// 0 pipe, 1 handle, from 2 on a sink; plain numbers, since it is set for every message.
+    stage: AtomicU32,
+    fault: Mutex<Option<Fault>>,
+    faulty: AtomicBool,
+    /// How many of the queues in front of this lane are empty for good, because the app drains.
+    drained: AtomicUsize,
+}
+
+const IN_PIPE: u32 = 0;
+const IN_HANDLER: u32 = 1;
+const IN_SINK: u32 = 2;
+
+/// A source, as one of its handlers sees it.
+pub(crate) struct Branch {
+    pub(crate) source: Arc<str>,
+    pub(crate) counts: Arc<Messages>,
+    /// `None` for a source that has no positions.
+    pub(crate) track: Option<Mutex<Track>>,
+}
+
+impl Branch {
+    pub(crate) fn new(app: &Shared, source: &str, handler: &str, track: Option<Track>) -> Self {
+        let counts = app.ledger.messages(source, handler);
+        Branch { source: source.into(), counts, track: track.map(Mutex::new) }
+    }
+}
+
+impl Step {
+    /// The step of a lane, with the sources that its handler has.
+    pub(crate) fn new(app: &Arc<Shared>, about: &Arc<About>, branches: Vec<Branch>) -> Self {
+        let sinks = about.sinks.iter();
+        let only = (branches.len() == 1).then_some(0);
+        let inner = Inner {
+            app: app.clone(),
+            about: about.clone(),
+            branches,
+            active: AtomicUsize::new(0),
+            outputs: sinks.map(|sink| app.ledger.outputs(&about.name, sink)).collect(),
+            gathered: Gathered::new(app.state.begin()),
+            stage: AtomicU32::new(IN_PIPE),
+            fault: Mutex::default(),
+            faulty: AtomicBool::new(false),
+            drained: AtomicUsize::new(0),
+        };
+        Step { inner: Arc::new(inner), branch: only }
+    }
+
+    /// The handle for the flow of one source.
+    pub(crate) fn branch(&self, branch: usize) -> Self {
+        Step { inner: self.inner.clone(), branch: Some(branch) }
+    }
+
+    /// The message in hand comes from this source.
+    pub(crate) fn activate(&self, branch: usize) {
+        self.inner.active.store(branch, Relaxed);
+    }
+
+    fn here(&self) -> &Branch {
+        &self.inner.branches[self.branch.unwrap_or_else(|| self.inner.active.load(Relaxed))]
+    }
+
+    pub(crate) fn app(&self) -> &Arc<Shared> {
+        &self.inner.app
+    }
+
+    pub(crate) fn about(&self) -> &About {
+        &self.inner.about
+    }
+
+    pub(crate) fn counts(&self) -> &Arc<Messages> {
+        &self.here().counts
+    }
+
+    pub(crate) fn source(&self) -> &str {
+        &self.here().source
+    }
+
+    /// Where the lane's task runs.
+    pub(crate) fn current(&self) -> Current {
+        Current { app: self.inner.app.clone(), step: Some(self.inner.gathered.clone()) }
+    }
+
+    /// The positions in the source, if it has any.
+    fn track(&self) -> Option<MutexGuard<'_, Track>> {
+        Some(self.here().track.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A message left the source for the pipe; `false` if this handler has done it already.
+    ///
+    /// What comes through a queue was `counted` when it was put in.
+    pub(crate) fn took(&self, at: Option<At>, counted: bool) -> bool {
+        let counts = self.counts();
+        if counted {
+            counts.queued.sub_shared(1);
+        }
+        if let Some(at) = at
+            && let Some(mut track) = self.track()
+            && !track.pull(at, &self.inner.app.state)
+        {
+            if counted {
+                counts.taken.sub_shared(1);
+            }
+            return false;
+        }
+        if !counted {
+            counts.taken.add(1);
+        }
+        true
+    }
+
+    /// A pipe of ours leaves messages out.
+    pub(crate) fn filtered(&self, count: u32) {
+        self.counts().filtered.add(count.into());
+    }
+
+    /// A pipe of ours keeps messages for later; they hold the position back.
+    pub(crate) fn held(&self, count: u32) {
+        self.counts().held.add(count.into());
+    }
+
+    /// A pipe of ours lets go of messages that it kept.
+    pub(crate) fn released(&self, count: u32) {
+        self.counts().held.sub(count.into());
+    }
+
+    /// A pipe that is not ours has these in its hands.
+    pub(crate) fn in_hand(&self, count: u32) {
+        self.counts().open.add(count.into());
+    }
+
+    /// A pipe that is not ours gave these back with an output.
+    pub(crate) fn out_of_hand(&self, count: u32) {
+        self.counts().open.sub(count.into());
+    }
+
+    /// A pipe that is not ours went on without an output for these.
+    pub(crate) fn absorbed(&self, count: u32) {
+        self.counts().open.sub(count.into());
+        self.counts().absorbed.add(count.into());
+    }
+
+    /// Whether a call may be made again.
+    pub(crate) fn may_repeat(&self) -> bool {
+        self.inner.about.may_repeat.load(Relaxed)
+    }
+
+    pub(crate) fn at_handler(&self) {
+        self.inner.stage.store(IN_HANDLER, Relaxed);
+    }
+
+    pub(crate) fn at_sink(&self, sink: usize) {
+        self.inner.stage.store(IN_SINK + sink as u32, Relaxed);
+    }
+
+    pub(crate) fn at_pipe(&self) {
+        self.inner.stage.store(IN_PIPE, Relaxed);
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        match self.inner.stage.load(Relaxed) {
+            IN_PIPE => Stage::Pipe,
+            IN_HANDLER => Stage::Handle,
+            sink => Stage::Sink((sink - IN_SINK) as usize),
+        }
+    }
+
+    /// The counters of a sink.
+    pub(crate) fn outputs(&self, sink: usize) -> &Arc<Outputs> {
+        &self.inner.outputs[sink]
+    }
+
+    /// Writes a row when the step ends.
+    pub(crate) fn stage_row(&self, sink: usize, row: RowKey, value: Option<Bytes>) {
+        let mut buffers = self.inner.gathered.touch();
+        buffers.txn.write(row, value);
+        buffers.rows.push(sink);
+    }
+
+    /// Sends a record when the step ends.
+    pub(crate) fn stage_record(&self, sink: usize, record: Outgoing) {
+        self.inner.gathered.touch().records.push((Some(sink), record));
+    }
+
+    /// A message could not be made; the lane asks for it after each poll of the pipe.
+    pub(crate) fn fault(&self, fault: Fault) {
+        *self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+        self.inner.faulty.store(true, Relaxed);
+    }
+
+    pub(crate) fn take_fault(&self) -> Option<Fault> {
+        if !self.inner.faulty.swap(false, Relaxed) {
+            return None;
+        }
+        self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn has_fault(&self) -> bool {
+        self.inner.faulty.load(Relaxed)
+    }
+
+    /// A queue in front of this lane is empty for good, because the app drains.
+    pub(crate) fn drained(&self) {
+        self.inner.drained.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn is_drained(&self) -> bool {
+        self.inner.drained.load(Relaxed) >= self.inner.branches.len()
+    }
+
+    /// Where the message in hand comes from, for the words of an error: its position if it has one.
+    pub(crate) fn origin(&self) -> String {
+        let source = self.source();
+        match self.last() {
+            Some(At { partition, offset }) => format!("`{source}` partition {partition} offset {offset}"),
+            None => format!("`{source}` message {}", self.counts().taken.get()),
+        }
+    }
+
+    /// The position of the newest message.
+    pub(crate) fn last(&self) -> Option<At> {
+        self.track()?.last()
+    }
+
+    /// Sends a dead letter when the step ends.
+    pub(crate) fn stage_letter(&self, record: Outgoing) {
+        self.inner.gathered.touch().records.push((None, record));
+    }
+}

@@ -1,0 +1,96 @@
+//! How far a handler is in its source: what it has pulled, and where it stands in the store.
+
+use crate::pulled::At;
+use crate::steps::{Place, State};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The positions of one handler over one source.
+#[derive(Default)]
+pub(crate) struct Track {
+    /// `source/handler/`, to which the partition is added.
+    name: String,
+    /// What was done before this lane opened, by partition.
+    done: HashMap<u32, Place>,
+    keys: HashMap<u32, Arc<str>>,
+    /// What was pulled since the position last moved: the newest of each partition.
+    pulled: Vec<At>,
+    /// How many messages that is.
+    count: u32,
+    last: Option<At>,
+}
+
+impl Track {
+    pub(crate) fn new(source: &str, handler: &str) -> Self {
+        Track { name: format!("{source}/{handler}/"), ..Track::default() }
+    }
+
+    /// Notes a message; `false` if it is done already.
+    pub(crate) fn pull(&mut self, at: At, state: &State) -> bool {
+        if !self.done.contains_key(&at.partition) {
+            // The reader has asked for the same row to find where to begin: an error has been seen there.
+            let place = state.place(&self.key(at.partition)).ok().flatten();
+            self.done.insert(at.partition, place.unwrap_or(Place { offset: i64::MIN, yields: 0 }));
+        }
+        if self.done.get(&at.partition).is_some_and(|done| at.offset < done.offset) {
+            return false;
+        }
+        match self.pulled.iter_mut().find(|pulled| pulled.partition == at.partition) {
+            Some(pulled) => *pulled = at,
+            None => self.pulled.push(at),
+        }
+        self.count += 1;
+        self.last = Some(at);
+        true
+    }
+
+    pub(crate) fn last(&self) -> Option<At> {
+        self.last
+    }
+
+    /// How many yields of the message in hand were done before this lane opened.
+    pub(crate) fn yields(&self) -> u32 {
+        let Some(at) = self.only() else { return 0 };
+        self.done.get(&at.partition).filter(|done| done.offset == at.offset).map_or(0, |done| done.yields)
+    }
+
+    /// The message in hand, if it is the only one since the position last moved.
+    fn only(&self) -> Option<At> {
+        match self.pulled.as_slice() {
+            [at] if self.count == 1 => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// Whether each yield may be a step of its own.
+    pub(crate) fn divides(&self) -> bool {
+        self.only().is_some()
+    }
+
+    /// The position in the midst of the message in hand.
+    pub(crate) fn at_yield(&mut self, yields: u32) -> Vec<(Arc<str>, Place)> {
+        let Some(At { partition, offset }) = self.only() else { return Vec::new() };
+        vec![(self.key(partition), Place { offset, yields })]
+    }
+
+    /// The positions behind all that was pulled.
+    pub(crate) fn behind(&mut self) -> Vec<(Arc<str>, Place)> {
+        let pulled = self.pulled.clone();
+        let places = pulled.into_iter().map(|at| {
+            let place = Place { offset: at.offset + 1, yields: 0 };
+            (self.key(at.partition), place)
+        });
+        places.collect()
+    }
+
+    /// The position has moved.
+    pub(crate) fn moved(&mut self) {
+        self.pulled.clear();
+        self.count = 0;
+    }
+
+    fn key(&mut self, partition: u32) -> Arc<str> {
+        let name = &self.name;
+        self.keys.entry(partition).or_insert_with(|| format!("{name}{partition}").into()).clone()
+    }
+}

@@ -1,0 +1,80 @@
+//! Topics and state in memory that outlive an app, so that a test can stop one and start the next.
+
+use crate::app::App;
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::memory::MemoryLog;
+use crate::store::memory::MemoryStore;
+use crate::topic::{Codec, Record, Topic, TopicKey, decode};
+use std::sync::Arc;
+
+/// Topics and state in memory, shared by the apps that are made of it.
+///
+/// ```
+/// # slipstream::doc_test(async {
+/// use slipstream::prelude::*;
+/// use slipstream::testing::Broker;
+///
+/// static WORDS: Topic<String, u64> = Topic::new("words").start(Start::Earliest).until_end();
+/// static TOTALS: Cache<String, u64> = Cache::new("totals");
+///
+/// #[handle(source = WORDS, sink = [TOTALS])]
+/// fn add(n: u64, word: Key<String>) -> Result<(String, u64)> {
+///     Ok((word.0.clone(), TOTALS.get(&word.0)?.unwrap_or(0) + n))
+/// }
+///
+/// let broker = Broker::new();
+/// for (round, total) in [(1, 5), (2, 10)] {
+///     let app = broker.app().handler(add).on_start(async || WORDS.send(("a".to_owned(), 5)).await.map(drop));
+///     let app = app.start().await?;
+///     app.wait().await?;
+///     assert_eq!(app.enter(|| TOTALS.get("a"))?, Some(total), "round {round}");
+/// }
+/// # Ok(()) });
+/// ```
+#[derive(Clone)]
+pub struct Broker {
+    log: MemoryLog,
+    store: Arc<MemoryStore>,
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Broker::new()
+    }
+}
+
+impl Broker {
+    /// Empty topics and empty state.
+    pub fn new() -> Self {
+        Broker { log: MemoryLog::new(1), store: Arc::default() }
+    }
+
+    /// An app over them.
+    pub fn app(&self) -> App {
+        App::new().log(Arc::new(self.log.clone())).store(self.store.clone())
+    }
+
+    /// All records of a topic: by partition, then in order.
+    ///
+    /// # Errors
+    /// If one of them cannot be decoded.
+    pub fn records<K: TopicKey, V, C: Codec<V>>(&self, topic: &Topic<K, V, C>) -> Result<Vec<Record<K, V>>> {
+        let wrong = |error: Error| Error::new(ErrorKind::Codec, format!("in `{}`: {error}", topic.name()));
+        self.log.contents(topic.name()).iter().map(|raw| decode::<K, V, C>(raw).map_err(wrong)).collect()
+    }
+
+    /// Writes a record of any bytes, as a broken producer might.
+    ///
+    /// # Errors
+    /// If the topic refuses it.
+    pub async fn write(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<()> {
+        use crate::log::{Log as _, Outgoing};
+        let bytes = |bytes: &[u8]| bytes::Bytes::copy_from_slice(bytes);
+        let (key, value) = (key.map(bytes), value.map(bytes));
+        let record = Outgoing { topic: topic.into(), partition: None, key, value, headers: Vec::new(), timestamp: None };
+        let (done, written) = tokio::sync::oneshot::channel();
+        self.log.produce(record, Box::new(|written| drop(done.send(written))));
+        let gone = |error| Error::caused(ErrorKind::Log, "the topic went away", error);
+        written.await.map_err(gone)?.map(drop)
+    }
+}

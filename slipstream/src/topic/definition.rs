@@ -1,0 +1,84 @@
+//! What a static topic says of itself, whatever its types.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::Origin;
+use crate::needs::Named;
+use crate::scope::{Shared, Slot};
+use std::sync::Arc;
+
+/// Where a topic is read from where neither the app's state nor the consumer group knows a position.
+///
+/// ```
+/// use slipstream::prelude::*;
+/// static QUAKES: Topic<String, f64> = Topic::new("quakes").start(Start::Earliest);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Start {
+    /// From the oldest record that is kept.
+    Earliest,
+    /// From what is written after the start.
+    Latest,
+}
+
+impl Start {
+    pub(crate) fn origin(self) -> Origin {
+        match self {
+            Start::Earliest => Origin::Earliest,
+            Start::Latest => Origin::Latest,
+        }
+    }
+}
+
+/// A topic without its types.
+pub(crate) struct Definition {
+    pub(crate) name: &'static str,
+    pub(crate) start: Start,
+    pub(crate) until_end: bool,
+    pub(crate) partitions: Option<u32>,
+    pub(crate) slot: Slot,
+}
+
+/// How many partitions a topic gets that is made because it was missing, if it does not say.
+const PARTITIONS: u32 = 1;
+
+impl Definition {
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Definition { name, start: Start::Latest, until_end: false, partitions: None, slot: Slot::new() }
+    }
+
+    /// For preflight.
+    pub(crate) fn named(&'static self, types: &'static str) -> Named {
+        let prepare = Arc::new(|app: &Shared| self.name_in(app).map(drop));
+        Named { name: self.name, slot: self.slot.index(), types, prepare: Some(prepare) }
+    }
+
+    /// The topic's name on the broker, once it is known to be there.
+    pub(crate) fn name_in(&self, app: &Shared) -> Result<Arc<str>> {
+        let ready = self.slot.of(app, || std::sync::OnceLock::<Result<Arc<str>, String>>::new())?;
+        let name = ready.get_or_init(|| self.ensure(app).map_err(|error| error.to_string()));
+        name.clone().map_err(|text| Error::new(ErrorKind::Log, text))
+    }
+
+    /// Makes sure that the topic is there, with as many partitions as asked for.
+    fn ensure(&self, app: &Shared) -> Result<Arc<str>> {
+        let name = name_in(app, self.name);
+        let log = app.log()?;
+        match (log.partitions(&name)?, self.partitions) {
+            (Some(found), Some(asked)) if found != asked => Err(Error::new(
+                ErrorKind::Log,
+                format!("the topic `{name}` has {found} partitions, and the program says {asked}"),
+            )),
+            (Some(_), _) => Ok(name),
+            (None, asked) => {
+                log.create(&name, asked.unwrap_or(PARTITIONS))?;
+                Ok(name)
+            }
+        }
+    }
+}
+
+/// What a topic is called on the broker.
+pub(crate) fn name_in(app: &Shared, name: &str) -> Arc<str> {
+    app.config.get(&format!("topic.{name}.name")).unwrap_or(name).into()
+}

@@ -1,0 +1,160 @@
+//! Topics: named logs of keyed records, in memory or on a broker, as source and as sink.
+//!
+//! A static `Topic` is a name with types; the running app holds the connection. Nothing here knows which log it is.
+
+mod codec;
+mod dead;
+mod definition;
+mod record;
+mod sink;
+mod source;
+
+pub use codec::{Codec, Json};
+pub use dead::dead_letter;
+pub(crate) use definition::{Definition, name_in};
+pub use definition::Start;
+pub use record::{About, Record, TopicKey};
+pub(crate) use record::decode;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::{Outgoing, Written};
+use crate::scope;
+use std::marker::PhantomData;
+
+/// A named log of records with keys `K` and values `V`, written by the codec `C`.
+///
+/// As a source it yields [`Record`]s, of which a handler takes the value, the record, or `(K, V)`; as a sink it takes
+/// `(K, V)`, `(Option<K>, V)` or a `Record`.
+///
+/// ```
+/// # slipstream::doc_test(async {
+/// use slipstream::prelude::*;
+///
+/// static WORDS: Topic<String, u64> = Topic::new("words").partitions(4).until_end();
+///
+/// #[handle(source = [("a", 1_u64), ("b", 2)], sink = [WORDS])]
+/// fn send((word, n): (&'static str, u64)) -> (String, u64) {
+///     (word.to_owned(), n)
+/// }
+///
+/// #[handle(source = WORDS, sink = [print])]
+/// fn show(n: &u64, word: Key<String>) -> String {
+///     format!("{} {n}", word.0)
+/// }
+///
+/// testing::app().handler(send).handler(show).run().await
+/// # });
+/// ```
+pub struct Topic<K, V, C = Json> {
+    definition: Definition,
+    types: PhantomData<fn() -> (K, V, C)>,
+}
+
+impl<K, V, C> Topic<K, V, C> {
+    /// A topic of this name, read from its latest record on where no position is known.
+    pub const fn new(name: &'static str) -> Self {
+        Topic { definition: Definition::new(name), types: PhantomData }
+    }
+
+    /// Where to start where no position is known.
+    ///
+    /// ```
+    /// use slipstream::prelude::*;
+    /// static QUAKES: Topic<String, f64> = Topic::new("quakes").start(Start::Earliest);
+    /// assert_eq!(QUAKES.name(), "quakes");
+    /// ```
+    #[must_use]
+    pub const fn start(mut self, start: Start) -> Self {
+        self.definition.start = start;
+        self
+    }
+
+    /// As a source, ends at the end offsets seen at the start; if handlers of the same app write to it, at those seen
+    /// when the last of them has ended. For jobs that finish.
+    #[must_use]
+    pub const fn until_end(mut self) -> Self {
+        self.definition.until_end = true;
+        self
+    }
+
+    /// Makes the topic with this many partitions where it does not exist.
+    #[must_use]
+    pub const fn partitions(mut self, partitions: u32) -> Self {
+        self.definition.partitions = Some(partitions);
+        self
+    }
+
+    /// The topic's name in the program; `topic.NAME.name` may call it otherwise on the broker.
+    pub const fn name(&self) -> &'static str {
+        self.definition.name
+    }
+
+    pub(crate) fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    pub(crate) fn type_name() -> &'static str {
+        std::any::type_name::<(K, V, C)>()
+    }
+}
+
+impl<K: TopicKey, V, C: Codec<V>> Topic<K, V, C> {
+    pub(crate) fn outgoing(
+        &self,
+        app: &scope::Shared,
+        key: Option<bytes::Bytes>,
+        value: &V,
+        about: Option<&About>,
+    ) -> Result<Outgoing> {
+        let topic = self.definition.name_in(app)?;
+        let value = C::encode(value).map_err(|error| {
+            Error::caused(ErrorKind::Codec, format!("a value for the topic `{topic}` cannot be encoded: {error}"), error)
+        })?;
+        let (headers, timestamp) = about.map(|about| (about.headers.clone(), about.timestamp)).unwrap_or_default();
+        Ok(Outgoing { topic, partition: None, key, value: Some(value), headers, timestamp })
+    }
+
+    /// Writes a record. Inside of a handler it is sent when the step ends, and nothing is returned; outside, waits
+    /// until it is acknowledged.
+    ///
+    /// # Errors
+    /// If the value cannot be encoded, outside of an app, or if the record is not delivered.
+    ///
+    /// # Cancel safety
+    /// A record whose future is dropped may have been written.
+    pub async fn send(&self, record: impl Into<Record<K, V>>) -> Result<Option<Receipt>> {
+        let current = scope::current(&format!("the topic `{}`", self.name()))?;
+        let Record { key, value, about } = record.into();
+        let outgoing = self.outgoing(&current.app, key.write(), &value, Some(&about))?;
+        if let Some(step) = &current.step {
+            step.touch().records.push((None, outgoing));
+            return Ok(None);
+        }
+        let (done, written) = tokio::sync::oneshot::channel();
+        // Nobody to tell means that the caller went away.
+        current.app.log()?.produce(outgoing, Box::new(move |written| drop(done.send(written))));
+        let gone = |error| Error::caused(ErrorKind::Log, "the log was closed before the record was delivered", error);
+        let Written { partition, offset } = written.await.map_err(gone)??;
+        Ok(Some(Receipt { partition, offset }))
+    }
+}
+
+/// Where a record was written.
+///
+/// ```
+/// # slipstream::doc_test(async {
+/// use slipstream::prelude::*;
+/// static WORDS: Topic<String, u64> = Topic::new("words");
+/// let app = testing::app().start_idle().await?;
+/// let receipt = app.scope(WORDS.send(("a".to_owned(), 1))).await?;
+/// assert_eq!(receipt.map(|receipt| receipt.offset), Some(0));
+/// # Ok(()) });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// The partition.
+    pub partition: u32,
+    /// The record's offset in it.
+    pub offset: i64,
+}

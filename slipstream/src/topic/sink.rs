@@ -1,0 +1,84 @@
+//! A topic as a sink: a record is staged, and written when its step ends; the commit waits for its acknowledgement.
+
+use super::{About, Codec, Record, Topic, TopicKey};
+use crate::sink::{InHand, Ready, Resource, Shown};
+use crate::step::{Interrupt, Step};
+use crate::needs::Needs;
+use bytes::Bytes;
+
+/// What a topic takes.
+#[diagnostic::on_unimplemented(
+    message = "this topic cannot take what the handler sends",
+    label = "this topic takes `({K}, {V})`, the handler sends `{Self}`",
+    note = "it also takes `(Option<{K}>, {V})` and `Record<{K}, {V}>`"
+)]
+pub trait FitsTopic<K, V> {
+    /// The key's bytes, the value, and what describes the record.
+    fn parts(&self) -> (Option<Bytes>, &V, Option<&About>);
+}
+
+#[diagnostic::do_not_recommend]
+impl<K: TopicKey, V> FitsTopic<K, V> for (K, V) {
+    fn parts(&self) -> (Option<Bytes>, &V, Option<&About>) {
+        (self.0.write(), &self.1, None)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<K: TopicKey, V> FitsTopic<K, V> for (Option<K>, V) {
+    fn parts(&self) -> (Option<Bytes>, &V, Option<&About>) {
+        (self.0.as_ref().and_then(TopicKey::write), &self.1, None)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<K: TopicKey, V> FitsTopic<K, V> for Record<K, V> {
+    fn parts(&self) -> (Option<Bytes>, &V, Option<&About>) {
+        (self.key.write(), &self.value, Some(&self.about))
+    }
+}
+
+/// A topic as a sink.
+pub struct ToTopic<'a, K, V, C>(&'a Topic<K, V, C>);
+
+impl<K: TopicKey, V: 'static, C: Codec<V>> Resource for Topic<K, V, C> {
+    type Kind<'a> = ToTopic<'a, K, V, C>;
+
+    fn kind(&self) -> ToTopic<'_, K, V, C> {
+        ToTopic(self)
+    }
+
+    fn declare(&'static self, needs: &mut Needs) {
+        needs.topic(self.definition().named(Self::type_name()));
+        needs.writes(self.definition().slot.index());
+    }
+}
+
+/// Writes records to a topic.
+struct TopicSink<'a, K, V, C>(&'a Topic<K, V, C>);
+
+impl<'a, K: TopicKey, V, C: Codec<V>> ToTopic<'a, K, V, C> {
+    /// As a sink for these outputs.
+    pub fn fit<T: Send + Sync, P>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<'a, K, V, C, T, P>
+    where
+        T: FitsTopic<K, V>,
+    {
+        TopicSink(self.0)
+    }
+}
+
+impl<T, K, V, C> Ready<T> for TopicSink<'_, K, V, C>
+where
+    T: FitsTopic<K, V> + Send + Sync,
+    K: TopicKey,
+    C: Codec<V>,
+{
+    async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
+        step.at_sink(at);
+        let in_hand = InHand::offer(step.outputs(at));
+        let (key, value, about) = item.parts();
+        step.stage_record(at, self.0.outgoing(step.app(), key, value, about)?);
+        in_hand.staged();
+        Ok(())
+    }
+}

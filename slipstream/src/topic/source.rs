@@ -1,0 +1,131 @@
+//! A topic as a source: its records in order within each partition, decoded as the lane takes them.
+
+use super::record::decode;
+use super::{Codec, Record, Topic, TopicKey};
+use crate::error::{Error, Result};
+use crate::ledger::Received;
+use crate::log::{Delivery, Incoming};
+use crate::pulled::{At, Fault, Opened, Pulled};
+use crate::source::{Shared, Source, SourceId, TopicUse, Until};
+use futures_core::Stream;
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::sync::mpsc;
+
+/// Told apart by this, which nobody writes: a static topic.
+pub struct ATopic;
+
+#[diagnostic::do_not_recommend]
+impl<K: TopicKey, V: Send + 'static, C: Codec<V>> Shared<ATopic> for Topic<K, V, C> {
+    type Item = Record<K, V>;
+
+    fn share(&'static self) -> Source<Record<K, V>> {
+        let definition = self.definition();
+        let id = SourceId::Static(definition.slot.index());
+        let topic = TopicUse {
+            named: definition.named(Self::type_name()),
+            origin: definition.start.origin(),
+            until_end: definition.until_end,
+        };
+        let open = Arc::new(|opening: &crate::source::Opening| {
+            let Some((deliveries, until)) = opening.take_topic() else {
+                return Err(Error::new(crate::error::ErrorKind::Log, "the topic is being read already"));
+            };
+            let counts = opening.app.ledger.received(&opening.name);
+            let records: Records<K, V, C> = Records {
+                deliveries,
+                batch: Vec::new().into_iter(),
+                next: HashMap::new(),
+                assigned: None,
+                until,
+                ends: None,
+                counts,
+                types: PhantomData,
+            };
+            Ok(Box::pin(records) as Opened<Record<K, V>>)
+        });
+        Source::of_pulled(id, self.name().to_owned(), open, Some(topic))
+    }
+}
+
+/// The records of the partitions that this process is given.
+struct Records<K, V, C> {
+    deliveries: mpsc::Receiver<Delivery>,
+    batch: std::vec::IntoIter<Incoming>,
+    /// The offset behind what was read, by partition.
+    next: HashMap<u32, i64>,
+    assigned: Option<Vec<u32>>,
+    until: Until,
+    ends: Option<Vec<i64>>,
+    counts: Arc<Received>,
+    types: PhantomData<fn() -> (K, V, C)>,
+}
+
+impl<K, V, C> Records<K, V, C> {
+    /// Whether everything up to the end offsets was read.
+    fn is_over(&self) -> bool {
+        let (Some(ends), Some(assigned)) = (&self.ends, &self.assigned) else { return false };
+        assigned.iter().all(|partition| {
+            let end = ends.get(*partition as usize).copied().unwrap_or(0);
+            end == 0 || self.next.get(partition).is_some_and(|next| *next >= end)
+        })
+    }
+
+    fn take(&mut self, delivery: Delivery) -> Result<()> {
+        match delivery {
+            Delivery::Assigned(partitions) => self.assigned = Some(partitions),
+            Delivery::Records(records) => {
+                self.counts.received.add(records.len() as u64);
+                self.batch = records.into_iter();
+                self.counts.waiting(self.batch.len());
+            }
+            Delivery::End { partition, offset } => drop(self.next.insert(partition, offset)),
+            Delivery::Failed(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+impl<K: TopicKey, V, C: Codec<V>> Stream for Records<K, V, C> {
+    type Item = Pulled<Record<K, V>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            if let Some(raw) = this.batch.next() {
+                this.counts.handed.add(1);
+                this.counts.waiting(this.batch.len());
+                this.next.insert(raw.partition, raw.offset + 1);
+                let at = Some(At { partition: raw.partition, offset: raw.offset });
+                let item = decode::<K, V, C>(&raw).map_err(|error| Fault { error, raw: Some(raw) });
+                return Poll::Ready(Some(Pulled { item, at }));
+            }
+            if let Some(until) = &mut this.until
+                && let Poll::Ready(ends) = until.as_mut().poll(cx)
+            {
+                this.until = None;
+                match ends {
+                    Ok(ends) => this.ends = Some(ends),
+                    Err(error) => return Poll::Ready(Some(fatal(error))),
+                }
+            }
+            if this.is_over() {
+                return Poll::Ready(None);
+            }
+            let Some(delivery) = ready!(this.deliveries.poll_recv(cx)) else { return Poll::Ready(None) };
+            if let Err(error) = this.take(delivery) {
+                return Poll::Ready(Some(fatal(error)));
+            }
+        }
+    }
+}
+
+/// The log cannot go on; no policy passes over that.
+fn fatal<T>(error: Error) -> Pulled<T> {
+    Pulled { item: Err(Fault { error, raw: None }), at: None }
+}
+
+impl<K, V, C> Unpin for Records<K, V, C> {}
