@@ -1,8 +1,39 @@
-//! stub while the library is being put together
+//! The attributes of slipstream: `#[handle]` registers a fn as a handler, `#[main]` runs a program.
+//!
+//! Tokens are parsed into a model, the model is checked, and what is written out are calls of the library's
+//! `__private`: behaviour is in ordinary Rust there, not here.
+
+mod diag;
+mod handle;
+mod input;
+mod main_fn;
+
 use proc_macro::TokenStream;
-/// handle
+
+/// Makes a fn a handler: it is called with every message of its source, and what it returns goes to its sinks.
+///
+/// The fn stays as it is, and can be called as before. The options, of which only `source` is needed:
+///
+/// | option | what it is |
+/// |---|---|
+/// | `source = S` | a stream, an iterator, a fn that returns one, or a static `Topic`. A path is shared by all handlers that name it, any other expression is private. `[A, B]`: several; a list of literals is an iterator |
+/// | `pipe = [P, ..]` | functions from a stream to a stream, from left to right |
+/// | `sink = [S, ..]` | static `Topic`s and `Cache`s, `print`, and functions of one argument |
+/// | `name = ".."` | the handler's name in positions, counts and errors; the fn's name if not said |
+/// | `on_error = ..` | `stop` (if not said), `skip`, `retry(n, backoff)`, `dead_letter(&TOPIC)`; `retry(..).then(..)` |
+/// | `buffer = n` | the handler may run up to `n` messages behind the others of its source |
+/// | `concurrency = n` | up to `n` messages at once, in order for each key |
+/// | `key = \|m\| ..` | what `concurrency` goes by, where the message is no record |
+/// | `timeout = d` | how long a call may take, as a `Duration` |
+/// | `crate = path` | what the library is called here, if not `::slipstream` |
 #[proc_macro_attribute]
-pub fn handle(_: TokenStream, item: TokenStream) -> TokenStream { item }
-/// main
+pub fn handle(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    handle::expand(attribute.into(), item.into()).into()
+}
+
+/// Runs an async `main` on tokio, shows what the library logs, and ends with exit code 0, 1 (failed) or 2 (the wiring
+/// cannot run).
 #[proc_macro_attribute]
-pub fn main(_: TokenStream, item: TokenStream) -> TokenStream { item }
+pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    main_fn::expand(attribute.into(), item.into()).into()
+}

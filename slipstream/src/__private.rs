@@ -2,8 +2,8 @@
 
 pub use crate::app::{Merge, Wiring};
 pub use crate::flow::{Feed, Flow, Lent, Merged};
-pub use crate::handler::{Asks, Mixed, Rest, argument, look, mixed, returned, sendable, view};
-pub use crate::lane::{Copier, Lane, Message, Sent};
+pub use crate::handler::{Asks, Rest, argument, by_record, keyed, look, mixed, returned, sendable, view};
+pub use crate::lane::{Copier, Lane, Message, Sent, Work, kept};
 pub use crate::pipe::{Through, out, pipe_fn};
 pub use crate::registry::{Entry, id_of};
 pub use crate::run::main;

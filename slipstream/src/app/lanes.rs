@@ -60,6 +60,8 @@ impl Plan {
 /// A handler of a source.
 pub(crate) struct Member<T> {
     pub(crate) name: String,
+    /// The names of its positions: its own, or one for each of its lanes.
+    pub(crate) readers: Vec<String>,
     pub(crate) place: String,
     pub(crate) lends: bool,
     /// Whether it runs in a task of its own, behind a queue.
@@ -122,6 +124,9 @@ pub(crate) trait AnyLane: Send {
     /// The handlers, with their places.
     fn members(&self) -> Vec<(String, String)>;
 
+    /// The names of its handlers' positions.
+    fn readers(&self) -> Vec<String>;
+
     /// The topics that its handlers write to.
     fn writes(&self) -> Vec<usize>;
 
@@ -157,6 +162,10 @@ impl<T: Send + Sync + 'static> AnyLane for SourceLane<T> {
 
     fn members(&self) -> Vec<(String, String)> {
         self.members.iter().map(|member| (member.name.clone(), member.place.clone())).collect()
+    }
+
+    fn readers(&self) -> Vec<String> {
+        self.members.iter().flat_map(|member| member.readers.clone()).collect()
     }
 
     fn writes(&self) -> Vec<usize> {

@@ -181,7 +181,9 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
         let name: Arc<str> = lane.name().into();
         let mut topic = None;
         if let Some(used) = lane.topic().cloned() {
-            shared.reads(&name, lane.members().into_iter().map(|(handler, _)| handler).collect());
+            let readers = lane.readers();
+            same_lanes(shared, &name, &readers)?;
+            shared.reads(&name, readers);
             let on_broker = crate::topic::name_in(shared, used.named.name);
             let (deliver, deliveries) = mpsc::channel(BATCHES);
             subscriptions.push(Subscription {
@@ -207,6 +209,24 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
         blocking(move || log.subscribe(&group, subscriptions)).await?;
     }
     Ok(jobs)
+}
+
+/// Positions of another number of lanes are of other keys: they cannot be taken over.
+fn same_lanes(shared: &Shared, source: &str, readers: &[String]) -> Result<()> {
+    for (handler, _) in readers.iter().filter_map(|reader| reader.split_once('#')) {
+        for stored in shared.state.places_named(&format!("{source}/{handler}"))? {
+            let reader = stored.split('/').nth(1).unwrap_or_default();
+            if reader.split('#').next() == Some(handler) && !readers.iter().any(|now| now == reader) {
+                return Err(Error::new(
+                    ErrorKind::Preflight,
+                    format!(
+                        "the `concurrency` of `{handler}` was changed, and its positions in `{source}` are kept for                          `{reader}`: run it with the old number, or give the handler another `name`"
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where a topic is read from: the least of its handlers' positions, if all of them have one.

@@ -3,13 +3,13 @@
 use super::lanes::{Joined, Joining, Member, Plan};
 use crate::error::Result;
 use crate::flow::{Feed, Flow, Lent, Merged, Supply};
-use crate::lane::{Lane, Lend};
+use crate::lane::{Crew, Lane, Lend, Work, dispatch};
 use crate::needs::Needs;
 use crate::policy::{Policy, stop};
 use crate::pulled::Traced;
 use crate::registry::Entry;
 use crate::source::{Source, SourceId};
-use crate::step::{About, Branch, Step};
+use crate::step::{About, Branch, Step, Track};
 use futures_core::Stream;
 use std::future::Future;
 use std::sync::Arc;
@@ -137,29 +137,88 @@ impl<'a> Wiring<'a> {
                 let lane = Lane::new(step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
                 crate::scope::enter(step.current(), run(flow, lane, step.clone()))
             };
-            match (joining.source, buffer) {
-                (Some(opened), None) => Joined::Direct(Box::pin(future(Supply::Direct(U::opened(opened)), Some(false)))),
-                (_, Some(messages)) => {
-                    let (sender, receiver) = tokio::sync::mpsc::channel(messages);
-                    let future = Box::pin(future(Supply::Queue(receiver), Some(true)));
-                    Joined::forward::<U>(sender, step.counts().clone(), Some(future))
-                }
-                (None, None) => {
-                    let slot = crate::flow::Slot::new();
-                    let future = Box::pin(future(Supply::Slot(slot.clone()), None));
-                    Joined::inline(slot, future)
-                }
-            }
+            joined::<T, U, _>(joining.source, buffer, &step, future)
         });
         let writes = std::mem::take(&mut self.plan.needs.writes);
         self.plan.abouts.push(keep);
-        let member = Member { name, place: self.place.clone(), lends: U::LENDS, queued: buffer.is_some(), writes, join };
+        let readers = vec![name.clone()];
+        let (lends, queued) = (U::LENDS, buffer.is_some());
+        let member = Member { name, readers, place: self.place.clone(), lends, queued, writes, join };
         self.plan.add(source, member);
+    }
+
+    /// One source, whose messages are handled by several lanes behind one pipe.
+    pub fn concurrent<T, S, U, D, P, H, F, Fut>(&mut self, lanes: usize, mut source: Source<T>, pipe: P, key: H, run: F)
+    where
+        T: Send + Sync + 'static,
+        S: Stream<Item = Traced<U, D>> + Unpin + Send + 'static,
+        U: Send + 'static,
+        D: Send + 'static,
+        P: FnOnce(Flow<Feed<T>>) -> Flow<S> + Send + 'static,
+        H: Fn(&U) -> u32 + Send + 'static,
+        F: Fn(Flow<Work<U, D>>, Lane, Step) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.name_source(&mut source, 0);
+        let about = self.about();
+        about.may_repeat.store(true, std::sync::atomic::Ordering::Relaxed);
+        let lanes = lanes.max(1);
+        let name = about.name.clone();
+        let readers: Vec<String> = (0..lanes).map(|lane| format!("{name}#{lane}of{lanes}")).collect();
+        let (buffer, keep, names) = (self.buffer, about.clone(), readers.clone());
+        let join = Box::new(move |joining: Joining<T>| {
+            let track = joining.positions.then(Track::dispatching);
+            let step = Step::new(&joining.app, &about, vec![Branch::new(&joining.app, &joining.name, &about.name, track)]);
+            let mut crew = Crew::new();
+            for reader in &names {
+                let track = joining.positions.then(|| Track::new(&joining.name, reader));
+                let branch = Branch::new(&joining.app, &joining.name, &about.name, track);
+                crew.hire(Step::new(&joining.app, &about, vec![branch]), &run);
+            }
+            let gate = joining.gate.clone();
+            let future = |supply, queued: Option<bool>| {
+                let flow = pipe(Flow::new(Feed::new(supply, gate.clone(), step.clone()), step.clone()));
+                let lane = Lane::new(step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
+                crate::scope::enter(step.current(), dispatch(flow, lane, step.clone(), crew, key))
+            };
+            joined(joining.source, buffer, &step, future)
+        });
+        let writes = std::mem::take(&mut self.plan.needs.writes);
+        self.plan.abouts.push(keep);
+        let queued = buffer.is_some();
+        self.plan.add(source, Member { name, readers, place: self.place.clone(), lends: false, queued, writes, join });
     }
 
     /// Several sources, whose messages become `M`s.
     pub fn merge<M: Send + Sync + 'static>(&mut self) -> Merge<'_, 'a, M> {
         Merge { wiring: self, branches: Vec::new() }
+    }
+}
+
+/// Joins a handler to its lane: it reads the source itself, or from a queue, or is handed each message.
+fn joined<T, U, Fut>(
+    source: Option<crate::pulled::Opened<T>>,
+    buffer: Option<usize>,
+    step: &Step,
+    future: impl FnOnce(Supply<U>, Option<bool>) -> Fut,
+) -> Joined<T>
+where
+    T: Send + 'static,
+    U: Lend<T>,
+    Fut: Future<Output = Result<()>> + Send + 'static,
+{
+    match (source, buffer) {
+        (Some(opened), None) => Joined::Direct(Box::pin(future(Supply::Direct(U::opened(opened)), Some(false)))),
+        (_, Some(messages)) => {
+            let (sender, receiver) = tokio::sync::mpsc::channel(messages);
+            let future = Box::pin(future(Supply::Queue(receiver), Some(true)));
+            Joined::forward::<U>(sender, step.counts().clone(), Some(future))
+        }
+        (None, None) => {
+            let slot = crate::flow::Slot::new();
+            let future = Box::pin(future(Supply::Slot(slot.clone()), None));
+            Joined::inline(slot, future)
+        }
     }
 }
 
@@ -215,7 +274,7 @@ impl<M: Send + Sync + 'static> Merge<'_, '_, M> {
             Joined::forward::<T>(sender, counts, None)
         });
         let (place, writes) = (self.wiring.place.clone(), Vec::new());
-        self.wiring.plan.add(source, Member { name, place, lends: false, queued: true, writes, join });
+        self.wiring.plan.add(source, Member { readers: vec![name.clone()], name, place, lends: false, queued: true, writes, join });
     }
 
     /// How the handler runs over all of them.

@@ -1,9 +1,11 @@
 //! The message as an argument: by value or by `&`, whole or a record's value.
 
 use crate::error::Result;
+use crate::keys::Key;
 use crate::lane::Message;
+use crate::log::murmur2;
 use crate::step::Step;
-use crate::topic::Record;
+use crate::topic::{Record, TopicKey};
 use std::marker::PhantomData;
 
 /// Told apart by these, which nobody writes: the message itself, a record's value, its key and value, something beside.
@@ -40,31 +42,23 @@ pub struct Claim<A, M>(PhantomData<fn() -> (A, M)>);
 pub struct Held<A>(pub(crate) A);
 
 /// How a message becomes the argument that claims it.
-#[diagnostic::on_unimplemented(
-    message = "a handler takes one message, and another argument already is it",
-    label = "a second message",
-    note = "several messages at once are a pipe's work, such as `pairwise` or `chunks`"
-)]
 pub trait Convert<T, M> {
     /// Makes it.
     fn convert(item: T) -> Self;
 }
 
-#[diagnostic::do_not_recommend]
 impl<T> Convert<T, Whole> for T {
     fn convert(item: T) -> T {
         item
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<K, V> Convert<Record<K, V>, Value> for V {
     fn convert(item: Record<K, V>) -> V {
         item.value
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<K, V> Convert<Record<K, V>, Pair> for (K, V) {
     fn convert(item: Record<K, V>) -> (K, V) {
         (item.key, item.value)
@@ -135,25 +129,23 @@ where
     A::look(message, step)
 }
 
-/// The message, until one argument has taken it.
+/// What is left for an argument to take: the message, or nothing any more.
 pub struct Rest<R>(R);
+
+/// The message, before an argument has taken it.
+pub struct Untaken<'m, T, D> {
+    message: &'m mut Message<T, D>,
+    copy: Option<fn(&T) -> T>,
+    step: &'m Step,
+}
 
 /// Stands where a message was.
 pub struct Taken;
 
-impl<T> Rest<T> {
+impl<'m, T, D> Rest<Untaken<'m, T, D>> {
     /// Of a message that is given away.
-    ///
-    /// # Errors
-    /// If it was given away before and cannot be copied.
-    pub fn of<D>(message: &mut Message<T, D>, copy: Option<fn(&T) -> T>, step: &Step) -> Result<Self> {
-        Ok(Rest(message.give(copy, step)?))
-    }
-
-    /// Gives an argument its due.
-    pub fn take<H: TakeFrom<T>>(self, held: H) -> (H::Argument, Rest<H::Left>) {
-        let (argument, left) = held.take_from(self.0);
-        (argument, Rest(left))
+    pub fn of(message: &'m mut Message<T, D>, copy: Option<fn(&T) -> T>, step: &'m Step) -> Self {
+        Rest(Untaken { message, copy, step })
     }
 }
 
@@ -164,7 +156,23 @@ impl Rest<Taken> {
     }
 }
 
+impl<R> Rest<R> {
+    /// Gives an argument its due.
+    ///
+    /// # Errors
+    /// If the message was given away to a call before and cannot be copied.
+    pub fn take<H: TakeFrom<R>>(self, held: H) -> Result<(H::Argument, Rest<H::Left>)> {
+        let (argument, left) = held.take_from(self.0)?;
+        Ok((argument, Rest(left)))
+    }
+}
+
 /// What an argument takes of the message.
+#[diagnostic::on_unimplemented(
+    message = "a handler takes one message, and another argument already is it",
+    label = "a second message",
+    note = "several messages at once are a pipe's work, such as `pairwise` or `chunks`"
+)]
 pub trait TakeFrom<R> {
     /// The argument.
     type Argument;
@@ -172,24 +180,29 @@ pub trait TakeFrom<R> {
     type Left;
 
     /// Takes it.
-    fn take_from(self, rest: R) -> (Self::Argument, Self::Left);
+    ///
+    /// # Errors
+    /// If the message was given away to a call before and cannot be copied.
+    fn take_from(self, rest: R) -> Result<(Self::Argument, Self::Left)>;
 }
 
-impl<A: Convert<T, M>, T, M> TakeFrom<T> for Claim<A, M> {
+#[diagnostic::do_not_recommend]
+impl<A: Convert<T, M>, T, D, M> TakeFrom<Untaken<'_, T, D>> for Claim<A, M> {
     type Argument = A;
     type Left = Taken;
 
-    fn take_from(self, rest: T) -> (A, Taken) {
-        (A::convert(rest), Taken)
+    fn take_from(self, rest: Untaken<'_, T, D>) -> Result<(A, Taken)> {
+        Ok((A::convert(rest.message.give(rest.copy, rest.step)?), Taken))
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<A, R> TakeFrom<R> for Held<A> {
     type Argument = A;
     type Left = R;
 
-    fn take_from(self, rest: R) -> (A, R) {
-        (self.0, rest)
+    fn take_from(self, rest: R) -> Result<(A, R)> {
+        Ok((self.0, rest))
     }
 }
 
@@ -253,9 +266,6 @@ pub fn view<A: ?Sized, T: View<A, M>, M>(item: &T) -> &A {
     item.view()
 }
 
-/// A message of one of several sources, on its way to the handler's type.
-pub struct Mixed<T>(pub T);
-
 /// What every source's messages must become, where a handler has several.
 #[diagnostic::on_unimplemented(
     message = "the messages of this source cannot become the handler's",
@@ -284,4 +294,40 @@ impl<K, V: Into<A>, A> Mixes<A, Value> for Record<K, V> {
 /// Makes the handler's message out of one source's.
 pub fn mixed<A, T: Mixes<A, M>, M>(item: T) -> A {
     item.mix()
+}
+
+/// A fixed number for each message, by its key: messages of one key stay in order.
+pub fn keyed<A: ?Sized, T, K, M>(key: impl Fn(&A) -> K) -> impl Fn(&T) -> u32
+where
+    T: View<A, M>,
+    K: Key,
+{
+    move |item| hash(&key(item.view()))
+}
+
+/// The same, by the keys of records.
+pub fn by_record<T: HasKey>() -> impl Fn(&T) -> u32 {
+    |item| item.hash()
+}
+
+/// A message that has a key by itself.
+#[diagnostic::on_unimplemented(
+    message = "`concurrency` keeps the messages of one key in order, and `{Self}` has no key",
+    label = "say what the key is by `key = |message| ..`"
+)]
+pub trait HasKey {
+    /// A fixed number for the key.
+    fn hash(&self) -> u32;
+}
+
+impl<K: TopicKey, V> HasKey for Record<K, V> {
+    fn hash(&self) -> u32 {
+        self.key.write().map_or(0, |bytes| murmur2(&bytes))
+    }
+}
+
+fn hash<K: Key>(key: &K) -> u32 {
+    let mut bytes = Vec::new();
+    key.encode(&mut bytes);
+    murmur2(&bytes)
 }

@@ -124,3 +124,29 @@ impl<T> Copies<T> for Copier<T> {
         None
     }
 }
+
+/// How to copy the messages of a flow, where a policy may need one again.
+pub fn kept<S, T, D>(_: &Flow<S>) -> Option<fn(&T) -> T>
+where
+    S: Stream<Item = Traced<T, D>>,
+    T: Kept,
+{
+    Some(T::keep)
+}
+
+/// A message of which a copy is kept, for another call or for a dead-letter topic.
+#[diagnostic::on_unimplemented(
+    message = "a policy that needs the message again takes it by `&`, or needs `Clone`",
+    label = "`{Self}` has no `Clone`"
+)]
+pub trait Kept: Sized {
+    /// A copy.
+    fn keep(&self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Kept for T {
+    fn keep(&self) -> T {
+        self.clone()
+    }
+}

@@ -3,10 +3,13 @@
 //! The way of a message is `next`, then the handler's call and its sinks within `attempt`, then `settle`.
 
 mod breath;
+mod concurrent;
 mod message;
 mod pump;
 
-pub use message::{Copier, Copies, Look, Message};
+pub use concurrent::Work;
+pub(crate) use concurrent::{Crew, dispatch};
+pub use message::{Copier, Copies, Look, Message, kept};
 pub(crate) use pump::{Consumer, Forward, Inline, Lend, Pump};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -66,6 +69,14 @@ impl Lane {
     where
         S: Stream<Item = Traced<T, D>> + Unpin,
     {
+        Ok(self.next_traced(flow).await?.map(Message::new))
+    }
+
+    /// The same, with its trace.
+    pub(crate) async fn next_traced<S, T, D>(&mut self, flow: &mut Flow<S>) -> Result<Option<Traced<T, D>>>
+    where
+        S: Stream<Item = Traced<T, D>> + Unpin,
+    {
         if self.breath.is_out() {
             tokio::task::yield_now().await;
             self.breath.begin();
@@ -81,7 +92,7 @@ impl Lane {
                     self.step.in_hand(traced.count);
                     self.attempts = 0;
                     self.again = true;
-                    return Ok(Some(Message::new(traced)));
+                    return Ok(Some(traced));
                 }
                 Next::Fault(fault) => self.refuse(fault).await?,
                 Next::Ended | Next::Drained => return Ok(None),

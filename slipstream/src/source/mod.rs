@@ -7,7 +7,7 @@ mod kinds;
 mod timer;
 
 pub use kinds::{Private, Shared};
-pub use timer::every;
+pub use timer::{every, iter};
 
 use crate::error::{BoxError, Result};
 use crate::log::{Delivery, Origin};

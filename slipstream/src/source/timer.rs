@@ -1,4 +1,4 @@
-//! A source that ticks.
+//! Streams to build sources of: one that ticks, and one that yields an iterator's items.
 
 use crate::scope;
 use futures_core::Stream;
@@ -52,4 +52,22 @@ impl Stream for Every {
         self.ticks += 1;
         Poll::Ready(Some(self.ticks - 1))
     }
+}
+
+/// The items of an iterator as a stream, to be slowed down or put together with others.
+///
+/// An iterator is a source by itself; this is for those who want to combine it.
+///
+/// ```
+/// use slipstream::prelude::*;
+///
+/// fn slowly() -> impl Stream<Item = char> {
+///     every(millis(10)).zip(slipstream::iter("abc".chars())).map(|(_, letter)| letter)
+/// }
+///
+/// #[handle(source = slowly, sink = [print])]
+/// fn show(letter: char) -> char { letter }
+/// ```
+pub fn iter<I: IntoIterator>(items: I) -> futures_util::stream::Iter<I::IntoIter> {
+    futures_util::stream::iter(items)
 }

@@ -17,6 +17,7 @@ use crate::log::Outgoing;
 use crate::policy::Policy;
 use crate::pulled::{At, Fault, panic_text};
 use crate::scope::{Current, Gathered, Shared};
+use crate::steps::Place;
 use crate::store::RowKey;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
@@ -191,6 +192,29 @@ impl Step {
             counts.taken.add(1);
         }
         true
+    }
+
+    /// The positions of what was pulled and is not held, for another lane to move.
+    pub(crate) fn hand_over(&self) -> Vec<At> {
+        match self.track() {
+            Some(mut track) if self.counts().held.get() == 0 => track.hand_over(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes over messages that another lane pulled; `false` if this one has done them already.
+    pub(crate) fn take_over(&self, ats: &[At]) -> bool {
+        let Some(mut track) = self.track() else { return true };
+        let mut fresh = ats.is_empty();
+        for at in ats {
+            fresh |= track.pull(*at, &self.inner.app.state);
+        }
+        fresh
+    }
+
+    /// The names of the positions behind these, for this lane.
+    pub(crate) fn places_behind(&self, ats: &[At]) -> Vec<(Arc<str>, Place)> {
+        self.track().map_or_else(Vec::new, |mut track| track.places_behind(ats))
     }
 
     /// A pipe of ours leaves messages out.

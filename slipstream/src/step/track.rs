@@ -18,6 +18,8 @@ pub(crate) struct Track {
     /// How many messages that is.
     count: u32,
     last: Option<At>,
+    /// Whether the messages are handed to other lanes, which have the positions.
+    dispatches: bool,
 }
 
 impl Track {
@@ -25,9 +27,14 @@ impl Track {
         Track { name: format!("{source}/{handler}/"), ..Track::default() }
     }
 
+    /// Of a lane that hands its messages to others.
+    pub(crate) fn dispatching() -> Self {
+        Track { dispatches: true, ..Track::default() }
+    }
+
     /// Notes a message; `false` if it is done already.
     pub(crate) fn pull(&mut self, at: At, state: &State) -> bool {
-        if !self.done.contains_key(&at.partition) {
+        if !self.dispatches && !self.done.contains_key(&at.partition) {
             // The reader has asked for the same row to find where to begin: an error has been seen there.
             let place = state.place(&self.key(at.partition)).ok().flatten();
             self.done.insert(at.partition, place.unwrap_or(Place { offset: i64::MIN, yields: 0 }));
@@ -75,12 +82,25 @@ impl Track {
 
     /// The positions behind all that was pulled.
     pub(crate) fn behind(&mut self) -> Vec<(Arc<str>, Place)> {
-        let pulled = self.pulled.clone();
-        let places = pulled.into_iter().map(|at| {
-            let place = Place { offset: at.offset + 1, yields: 0 };
-            (self.key(at.partition), place)
-        });
-        places.collect()
+        if self.dispatches {
+            return Vec::new();
+        }
+        let pulled = std::mem::take(&mut self.pulled);
+        let places = self.places_behind(&pulled);
+        self.pulled = pulled;
+        places
+    }
+
+    /// The positions behind these messages.
+    pub(crate) fn places_behind(&mut self, ats: &[At]) -> Vec<(Arc<str>, Place)> {
+        let place = |at: &At| Place { offset: at.offset + 1, yields: 0 };
+        ats.iter().map(|at| (self.key(at.partition), place(at))).collect()
+    }
+
+    /// What was pulled, for other lanes to move their positions by.
+    pub(crate) fn hand_over(&mut self) -> Vec<At> {
+        self.count = 0;
+        std::mem::take(&mut self.pulled)
     }
 
     /// The position has moved.

@@ -160,6 +160,20 @@ impl State {
         Ok(self.store.get(&place_row(key))?.and_then(|bytes| decode_place(&bytes)))
     }
 
+    /// The names of all stored positions that start like this.
+    pub(crate) fn places_named(&self, start: &str) -> Result<Vec<String>> {
+        let from = place_row(start);
+        let rows = self.store.range(&from, &store::after(&from), usize::MAX)?;
+        let names = rows.iter().map(|(row, _)| String::from_utf8_lossy(&row[store::prefix(PLACES).len()..]).into_owned());
+        Ok(names.collect())
+    }
+
+    /// Moves positions in a step of their own.
+    pub(crate) fn move_places(&self, places: &[(PlaceKey, Place)]) {
+        // It reads and writes no row: nothing can be in its way.
+        let _ = self.protocol.end(&mut Txn::default(), places, 0);
+    }
+
     /// Waits while the open generation is over its cap.
     pub(crate) async fn room(&self) {
         while self.protocol.open_bytes() > OPEN_BYTES {

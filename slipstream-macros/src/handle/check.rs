@@ -1,0 +1,287 @@
+//! What a handler must be, so far as tokens say: each rule is a small fn with its message.
+
+use super::model::{Argument, By, Element, Handler, Kind, Options, Source, Value};
+use crate::diag::Diag;
+use crate::input::Fn;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, format_ident};
+use syn::spanned::Spanned as _;
+use syn::{Expr, FnArg, Ident, Lit, Pat, ReturnType, Safety, Type};
+
+/// Puts a handler together; `None` if too much is missing.
+pub(super) fn handler(options: Options, function: &Fn, diag: &mut Diag) -> Option<Handler> {
+    let signature = &function.signature;
+    free_and_plain(function, diag);
+    let arguments = arguments(function, diag);
+    let sinks = options.sink.as_ref().map(|value| elements(value, "sink", diag)).unwrap_or_default();
+    let sink_list = options.sink.as_ref().map_or_else(Span::call_site, |value| list_span(&value.expr));
+    if !sinks.is_empty() {
+        returns_something(function, sinks[0].span, diag);
+    }
+    sinks.iter().for_each(|sink| can_be_sink(sink, diag));
+    let pipes = options.pipe.as_ref().map(|value| elements(value, "pipe", diag)).unwrap_or_default();
+    if let Some(name) = &options.name {
+        is_name(name, diag);
+    }
+    if let (Some(key), None) = (&options.key, &options.concurrency) {
+        diag.at(&key.key, "`key` is what `concurrency` goes by, and there is no `concurrency`");
+    }
+    let sources = sources(options.source.as_ref(), diag);
+    if let Some(concurrency) = options.concurrency.as_ref().filter(|_| sources.len() > 1) {
+        diag.at(&concurrency.key, "`concurrency` needs one source; merge them by a handler that sends to a topic");
+    }
+    if sources.is_empty() {
+        return None;
+    }
+    let returns = match &signature.output {
+        ReturnType::Default => signature.ident.span(),
+        ReturnType::Type(_, ty) => naming_span(&ty.to_token_stream()),
+    };
+    let expr = |value: Option<Value>| value.map(|value| value.expr);
+    Some(Handler {
+        library: options.library.unwrap_or_else(|| syn::parse_quote!(::slipstream)),
+        function: signature.ident.clone(),
+        is_async: signature.asyncness.is_some(),
+        name: expr(options.name),
+        sources,
+        pipes,
+        arguments,
+        returns,
+        sinks,
+        sink_list,
+        on_error: expr(options.on_error),
+        timeout: expr(options.timeout),
+        buffer: expr(options.buffer),
+        concurrency: expr(options.concurrency),
+        key: expr(options.key),
+    })
+}
+
+/// What to say of an item that is no fn; nothing if it is a fn that the compiler will complain about.
+pub(super) fn not_a_fn(item: &TokenStream) -> Option<&'static str> {
+    let is_fn = item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"));
+    (!is_fn).then_some("`#[handle]` goes on a fn")
+}
+
+fn free_and_plain(function: &Fn, diag: &mut Diag) {
+    let signature = &function.signature;
+    let name = &signature.ident;
+    if let Some(FnArg::Receiver(receiver)) = signature.inputs.first() {
+        diag.at(receiver, format!("`#[handle]` goes on a free fn; move `{name}` out of the impl"));
+    }
+    if signature.generics.type_params().next().is_some() || signature.generics.const_params().next().is_some() {
+        diag.at(
+            &signature.generics,
+            format!("`{name}` is generic, and a handler has one type of message: write the types out"),
+        );
+    }
+    if let Safety::Unsafe(word) = &signature.safety {
+        diag.at(word, format!("`{name}` is unsafe, and a handler is called by the library: make it safe"));
+    }
+    if let Some(variadic) = &signature.variadic {
+        diag.at(variadic, "a handler has a fixed number of arguments");
+    }
+    let ReturnType::Type(_, ty) = &signature.output else { return };
+    if let Type::ImplTrait(returned) = &**ty
+        && signature.asyncness.is_none()
+    {
+        let words = returned.bounds.to_token_stream().into_iter();
+        let mut idents = words.filter_map(|token| if let TokenTree::Ident(word) = token { Some(word) } else { None });
+        if idents.any(|word| word == "Future") {
+            diag.at(ty, format!("`{name}` returns a future: write `async fn {name}` instead"));
+        }
+    }
+}
+
+fn returns_something(function: &Fn, sink: Span, diag: &mut Diag) {
+    let nothing = match &function.signature.output {
+        ReturnType::Default => true,
+        ReturnType::Type(_, ty) => matches!(&**ty, Type::Tuple(tuple) if tuple.elems.is_empty()),
+    };
+    if nothing {
+        let name = &function.signature.ident;
+        diag.span(sink, format!("`{name}` returns nothing, so it has nothing to send to a sink"));
+    }
+}
+
+fn arguments(function: &Fn, diag: &mut Diag) -> Vec<Argument> {
+    let mut arguments: Vec<Argument> = Vec::new();
+    for (index, input) in function.signature.inputs.iter().enumerate() {
+        let FnArg::Typed(input) = input else { continue };
+        if contains_impl(&input.ty) {
+            diag.at(&input.ty, "a handler's arguments have written types: it is generic by `impl ..`");
+            continue;
+        }
+        let (ty, by) = match &*input.ty {
+            Type::Reference(reference) if reference.mutability.is_some() => {
+                diag.at(&input.ty, "a message is taken by value or by `&`, not by `&mut`");
+                continue;
+            }
+            Type::Reference(reference) if reference.lifetime.as_ref().is_none_or(|name| name.ident != "static") => {
+                ((*reference.elem).clone(), By::Reference)
+            }
+            ty => (ty.clone(), By::Value),
+        };
+        if by == By::Reference && arguments.iter().any(|argument| argument.by == By::Reference) {
+            diag.at(
+                &input.ty,
+                "a handler takes one message, and another argument already is it; several at once are a pipe's \
+                 work, such as `pairwise` or `chunks`",
+            );
+            continue;
+        }
+        let local = match &*input.pat {
+            Pat::Ident(name) => format_ident!("__{}", plain(&name.ident)),
+            _ => format_ident!("__argument_{index}"),
+        };
+        let span = naming_span(&ty.to_token_stream());
+        arguments.push(Argument { local: Ident::new(&local.to_string(), span), ty, span, by });
+    }
+    arguments
+}
+
+/// An identifier without `r#`.
+fn plain(ident: &Ident) -> String {
+    let text = ident.to_string();
+    text.strip_prefix("r#").map_or(text.clone(), str::to_owned)
+}
+
+fn contains_impl(ty: &Type) -> bool {
+    fn within(tokens: TokenStream) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Ident(word) => word == "impl",
+            TokenTree::Group(group) => within(group.stream()),
+            _ => false,
+        })
+    }
+    within(ty.to_token_stream())
+}
+
+fn sources(value: Option<&Value>, diag: &mut Diag) -> Vec<Source> {
+    let Some(value) = value else {
+        if diag.is_empty() {
+            diag.span(Span::call_site(), "a handler needs a source: `#[handle(source = ..)]`");
+        }
+        return Vec::new();
+    };
+    let exprs: Vec<Expr> = match &value.expr {
+        Expr::Array(list) if list.elems.is_empty() => {
+            diag.at(list, "a handler needs a source, and this list is empty");
+            return Vec::new();
+        }
+        // A literal is no source: a list of them is an iterator.
+        Expr::Array(list) if !list.elems.iter().all(is_literal) => list.elems.iter().cloned().collect(),
+        expr => vec![expr.clone()],
+    };
+    exprs.into_iter().map(source).collect()
+}
+
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Lit(_) => true,
+        Expr::Unary(unary) => is_literal(&unary.expr),
+        Expr::Tuple(tuple) => tuple.elems.iter().all(is_literal),
+        Expr::Array(array) => array.elems.iter().all(is_literal),
+        Expr::Group(group) => is_literal(&group.expr),
+        _ => false,
+    }
+}
+
+fn source(expr: Expr) -> Source {
+    // `&QUAKES` names the same static as `QUAKES`.
+    let named = match &expr {
+        Expr::Reference(reference) if matches!(*reference.expr, Expr::Path(_)) => (*reference.expr).clone(),
+        other => other.clone(),
+    };
+    let shared = matches!(named, Expr::Path(_));
+    Source { span: naming(&named), expr: named, shared }
+}
+
+fn elements(value: &Value, what: &str, diag: &mut Diag) -> Vec<Element> {
+    let exprs: Vec<Expr> = match &value.expr {
+        Expr::Array(list) => list.elems.iter().cloned().collect(),
+        expr => vec![expr.clone()],
+    };
+    let elements = exprs.into_iter().filter_map(|expr| element(expr, what, diag));
+    elements.collect()
+}
+
+fn element(expr: Expr, what: &str, diag: &mut Diag) -> Option<Element> {
+    let expr = match expr {
+        Expr::Reference(reference) if matches!(*reference.expr, Expr::Path(_)) => *reference.expr,
+        Expr::Group(group) => *group.expr,
+        Expr::Paren(paren) => *paren.expr,
+        expr => expr,
+    };
+    let span = naming(&expr);
+    let kind = match &expr {
+        Expr::Path(path) => {
+            let last = path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+            let upper = last.chars().any(char::is_alphabetic) && !last.chars().any(char::is_lowercase);
+            if upper { Kind::Static } else { Kind::Path }
+        }
+        Expr::Closure(closure) if closure.inputs.len() != 1 => {
+            let message = match what {
+                "pipe" => "a pipe takes one argument, the stream",
+                _ => "a sink takes one argument: take a tuple",
+            };
+            diag.span(span, message);
+            return None;
+        }
+        Expr::Closure(closure) if !matches!(closure.inputs[0], Pat::Type(_)) => Kind::OpenClosure,
+        _ => Kind::Made,
+    };
+    let name = match &expr {
+        Expr::Path(path) => path.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default(),
+        Expr::Call(call) => match &*call.func {
+            Expr::Path(path) => path.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default(),
+            _ => what.to_owned(),
+        },
+        _ => what.to_owned(),
+    };
+    Some(Element { expr, kind, span, name })
+}
+
+fn can_be_sink(sink: &Element, diag: &mut Diag) {
+    if let Expr::Lit(literal) = &sink.expr {
+        diag.at(
+            literal,
+            "this is not a sink: a sink is a static `Topic` or `Cache`, `print`, or a function of one argument",
+        );
+    }
+}
+
+fn is_name(value: &Value, diag: &mut Diag) {
+    match &value.expr {
+        Expr::Lit(literal) if matches!(&literal.lit, Lit::Str(text) if !text.value().is_empty()) => {}
+        other => diag.at(other, "`name` is a string literal, such as `name = \"count\"`"),
+    }
+}
+
+/// The span of a list, brackets and all.
+fn list_span(expr: &Expr) -> Span {
+    match expr {
+        Expr::Array(list) => list.bracket_token.span.join(),
+        expr => expr.span(),
+    }
+}
+
+/// The token that names an expression: the last segment of a path, the fn of a call, the method of a chain, the `|` of a
+/// closure.
+fn naming(expr: &Expr) -> Span {
+    match expr {
+        Expr::Path(path) => path.path.segments.last().map_or_else(Span::call_site, |segment| segment.ident.span()),
+        Expr::Call(call) => naming(&call.func),
+        Expr::MethodCall(call) => naming(&call.receiver),
+        Expr::Closure(closure) => closure.inputs_begin.span,
+        Expr::Reference(reference) => naming(&reference.expr),
+        Expr::Group(group) => naming(&group.expr),
+        Expr::Paren(paren) => naming(&paren.expr),
+        expr => naming_span(&expr.to_token_stream()),
+    }
+}
+
+/// The first token's span, or that of the whole group.
+fn naming_span(tokens: &TokenStream) -> Span {
+    tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span())
+}

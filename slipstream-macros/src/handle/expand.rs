@@ -1,0 +1,300 @@
+//! A checked handler as tokens. What is written should read as if a person had.
+//!
+//! All tokens that touch the type of an element carry the plain span of its naming token: then an error stands under
+//! what the user wrote, and equal ones are shown once. That gives up hygiene, so that locals are called `__like_this`.
+
+use super::model::{Argument, By, Element, Handler, Kind, Source};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Type;
+
+/// The registration of a handler.
+pub(super) fn registration(handler: &Handler) -> TokenStream {
+    let Handler { library, function, .. } = handler;
+    let name = handler.name.as_ref().map(|name| quote!(__wiring.named(#name);));
+    let sinks = (!handler.sinks.is_empty()).then(|| {
+        let names = handler.sinks.iter().map(|sink| &sink.name);
+        quote!(__wiring.sinks(&[#(#names),*]);)
+    });
+    let policy = handler.on_error.as_ref().map(|policy| {
+        quote! {
+            __wiring.on_error({
+                #[allow(unused_imports)]
+                use #library::policy::*;
+                #[allow(unused_imports)]
+                use #library::prelude::dead_letter;
+                #policy
+            });
+        }
+    });
+    let timeout = handler.timeout.as_ref().map(|limit| quote!(__wiring.timeout(#limit);));
+    let buffer = handler.buffer.as_ref().map(|size| quote!(__wiring.buffer(#size);));
+    let declared = handler.sinks.iter().filter(|sink| sink.kind == Kind::Static).map(|sink| {
+        let (span, expr) = (sink.span, &sink.expr);
+        quote_spanned!(span=> __rt::Declared(&#expr).declare(__wiring.needs());)
+    });
+    let asked = handler.arguments.iter().filter(|argument| argument.by == By::Value).map(|argument| {
+        let (span, ty) = (argument.span, &argument.ty);
+        quote_spanned!(span=> __rt::Asks::<#ty>::of().ask(__wiring.needs());)
+    });
+    let lane = lane(handler);
+    let text = function.to_string();
+    quote! {
+        #[allow(clippy::all, clippy::pedantic, unused_imports, non_snake_case)]
+        const _: () = {
+            use #library::__private as __rt;
+            use __rt::levels::*;
+
+            fn __wire(__wiring: &mut __rt::Wiring<'_>) {
+                #name
+                #sinks
+                #policy
+                #timeout
+                #buffer
+                #(#declared)*
+                #(#asked)*
+                #lane
+            }
+
+            __rt::inventory::submit! {
+                __rt::Entry {
+                    name: #text,
+                    module: module_path!(),
+                    file: file!(),
+                    line: line!(),
+                    column: column!(),
+                    id: || __rt::id_of(&#function),
+                    wire: __wire,
+                }
+            }
+        };
+    }
+}
+
+/// How the handler's messages come to it.
+fn lane(handler: &Handler) -> TokenStream {
+    let run = run(handler);
+    let opened = |source: &Source| {
+        let (span, expr) = (source.span, &source.expr);
+        if source.shared {
+            quote_spanned!(span=> __rt::shared(&#expr).untry().copied())
+        } else {
+            let text = quote!(#expr).to_string();
+            quote_spanned!(span=> __rt::private(#text, || #expr).untry().copied())
+        }
+    };
+    if let [source] = handler.sources.as_slice() {
+        let source = opened(source);
+        if let Some(lanes) = &handler.concurrency {
+            let (pipe, key) = (pipes(handler), key(handler));
+            return quote! {
+                __wiring.concurrent(#lanes, #source, |__flow| { #pipe __flow }, #key, #run);
+            };
+        }
+        let handle = if lends(handler) { quote!(handle_lent) } else { quote!(handle) };
+        return quote!(__wiring.#handle(#source, #run););
+    }
+    let message = message(handler).map_or_else(|| quote!(()), |ty| quote!(#ty));
+    let branches = handler.sources.iter().map(|source| {
+        let (span, pipe) = (source.span, pipes(handler));
+        let opened = opened(source);
+        let convert = match message_argument(handler) {
+            Some(_) => quote_spanned!(span=> |__item| __rt::mixed::<#message, _, _>(__item)),
+            None => quote_spanned!(span=> |_| ()),
+        };
+        quote_spanned!(span=> __merge.source(#opened, |__flow| { #pipe __flow }, #convert);)
+    });
+    quote! {
+        let mut __merge = __wiring.merge::<#message>();
+        #(#branches)*
+        __merge.handle(#run);
+    }
+}
+
+/// The loop of the lane: one round for each message, and within it one for each call.
+fn run(handler: &Handler) -> TokenStream {
+    let apart = handler.sources.len() > 1 || handler.concurrency.is_some();
+    let pipe = if apart { TokenStream::new() } else { pipes(handler) };
+    let copy = copy(handler);
+    let call = call(handler);
+    let settle = if handler.buries() { quote!(settle_or_bury) } else { quote!(settle) };
+    let message_mut = copy.is_some().then(|| quote!(mut));
+    let flow_mut = quote!(let mut __flow = __flow;);
+    quote! {
+        |__flow, mut __lane, __step| async move {
+            #pipe
+            #flow_mut
+            #copy
+            while let __rt::Some(#message_mut __message) = __lane.next(&mut __flow).await? {
+                while __lane.again() {
+                    let __call = async { #call };
+                    let __done = __lane.attempt(__call).await;
+                    __lane.#settle(__done, &__message).await?;
+                }
+            }
+            __rt::Ok(())
+        }
+    }
+}
+
+/// The flow through the pipes.
+fn pipes(handler: &Handler) -> TokenStream {
+    let stages = handler.pipes.iter().map(|Element { expr, kind, span, .. }| match kind {
+        Kind::OpenClosure => {
+            quote_spanned!(*span=> let __flow = __rt::out(__rt::pipe_fn(__flow, #expr)).flow();)
+        }
+        _ => quote_spanned!(*span=> let __flow = __rt::out(__rt::Through(__flow, #expr).pipe()).flow();),
+    });
+    quote!(#(#stages)*)
+}
+
+/// How a message by value is copied where it may be needed again.
+fn copy(handler: &Handler) -> Option<TokenStream> {
+    let taken = handler.arguments.iter().find(|argument| argument.by == By::Value && !is_beside(&argument.ty));
+    let by_reference = handler.arguments.iter().any(|argument| argument.by == By::Reference);
+    match taken {
+        Some(argument) if !by_reference && (handler.retries() || handler.buries()) => {
+            let span = argument.span;
+            Some(quote_spanned!(span=> let __copy = __rt::kept(&__flow);))
+        }
+        _ if by_reference || handler.arguments.is_empty() => None,
+        _ => Some(quote!(let __copy = __rt::Copier::of(&__flow).copier();)),
+    }
+}
+
+/// One call: the arguments, the fn, and its outputs to the sinks.
+fn call(handler: &Handler) -> TokenStream {
+    let function = &handler.function;
+    let arguments = arguments(&handler.arguments);
+    let locals = handler.arguments.iter().map(|argument| &argument.local);
+    let wait = handler.is_async.then(|| quote!(.await));
+    let span = handler.returns;
+    let returned = quote_spanned!(span=>
+        let mut __outputs = __rt::sendable(__rt::returned(#function(#(#locals),*)#wait).checked()?.outputs());
+    );
+    let sinks = sinks(handler);
+    quote! {
+        #arguments
+        #returned
+        #sinks
+        __rt::Ok(__outputs.sent())
+    }
+}
+
+fn arguments(arguments: &[Argument]) -> TokenStream {
+    if let [Argument { local, ty, span, by }] = arguments {
+        return match by {
+            By::Value => quote_spanned!(*span=>
+                let #local = __rt::argument::<#ty, _, _, _>(&mut __message, __copy, &__step)?;
+            ),
+            By::Reference => quote_spanned!(*span=> let #local = __rt::view::<#ty, _, _>(__message.look()?);),
+        };
+    }
+    let looked = arguments.iter().map(|Argument { local, ty, span, by }| match by {
+        By::Value => quote_spanned!(*span=> let #local = __rt::look::<#ty, _, _, _>(&__message, &__step)?;),
+        By::Reference => quote_spanned!(*span=> let #local = __rt::view::<#ty, _, _>(__message.look()?);),
+    });
+    let values: Vec<_> = arguments.iter().filter(|argument| argument.by == By::Value).collect();
+    if values.is_empty() {
+        return quote!(#(#looked)*);
+    }
+    let rest = if values.len() < arguments.len() {
+        quote!(let __rest = __rt::Rest::taken();)
+    } else {
+        quote!(let __rest = __rt::Rest::of(&mut __message, __copy, &__step);)
+    };
+    let last = values.len() - 1;
+    let taken = values.iter().enumerate().map(|(at, Argument { local, span, .. })| {
+        let left = if at == last { quote!(_) } else { quote!(__rest) };
+        quote_spanned!(*span=> let (#local, #left) = __rest.take(#local)?;)
+    });
+    quote!(#(#looked)* #rest #(#taken)*)
+}
+
+/// The outputs to the sinks: all checks stand before the loop, so that each sink's error stands alone.
+fn sinks(handler: &Handler) -> TokenStream {
+    let Some(first) = handler.sinks.first() else {
+        return quote!(while let __rt::Some(_) = __outputs.next(&__step).await? {});
+    };
+    let send = if handler.retries() { quote!(resend) } else { quote!(send) };
+    let span = first.span;
+    let shown = quote_spanned!(span=> let __sent = __rt::sent_by(&__outputs).shown(););
+    let several = handler.sinks.len() > 1;
+    let copies = several.then(|| {
+        let span = handler.sink_list;
+        quote_spanned!(span=> let __copied = __rt::copies(__sent);)
+    });
+    let fitted = handler.sinks.iter().enumerate().map(|(index, sink)| fitted(index, sink));
+    let last = handler.sinks.len() - 1;
+    let given = handler.sinks.iter().enumerate().map(|(index, sink)| {
+        let (name, at) = (sink_local(index, sink), Literal::usize_unsuffixed(index));
+        let item = if index == last { quote!(__item) } else { quote!(__copied(&__item)) };
+        let span = sink.span;
+        quote_spanned!(span=> __rt::#send(&__step, #at, #item, &#name).await?;)
+    });
+    quote! {
+        #shown
+        #copies
+        #(#fitted)*
+        while let __rt::Some(__item) = __outputs.next(&__step).await? {
+            #(#given)*
+        }
+    }
+}
+
+fn sink_local(index: usize, sink: &Element) -> Ident {
+    Ident::new(&format!("__sink_{}", index + 1), sink.span)
+}
+
+fn fitted(index: usize, sink: &Element) -> TokenStream {
+    let (span, expr, local) = (sink.span, &sink.expr, sink_local(index, sink));
+    match sink.kind {
+        Kind::Static | Kind::Path => quote_spanned!(span=> let #local = __rt::Offer(&#expr).sink().fit(__sent);),
+        Kind::OpenClosure => quote_spanned!(span=> let #local = __rt::closure(__sent, #expr);),
+        Kind::Made => {
+            let made = format_ident!("__made_{}", index + 1, span = span);
+            quote_spanned!(span=>
+                let #made = #expr;
+                let #local = __rt::Offer(&#made).sink().fit(__sent);
+            )
+        }
+    }
+}
+
+/// What `concurrency` goes by.
+fn key(handler: &Handler) -> TokenStream {
+    match (&handler.key, message(handler)) {
+        (Some(key), Some(ty)) => {
+            let span = syn::spanned::Spanned::span(key);
+            quote_spanned!(span=> __rt::keyed::<#ty, _, _, _>(#key))
+        }
+        _ => {
+            let span = handler.concurrency.as_ref().map_or_else(proc_macro2::Span::call_site, syn::spanned::Spanned::span);
+            quote_spanned!(span=> __rt::by_record())
+        }
+    }
+}
+
+/// Whether the handler only looks at its messages: then they are lent to it.
+fn lends(handler: &Handler) -> bool {
+    let looks = handler.arguments.iter().all(|argument| argument.by == By::Reference || is_beside(&argument.ty));
+    looks && handler.pipes.is_empty()
+}
+
+/// The argument that is the message, so far as its name says.
+fn message_argument(handler: &Handler) -> Option<&Argument> {
+    let arguments = &handler.arguments;
+    let referred = arguments.iter().find(|argument| argument.by == By::Reference);
+    referred.or_else(|| arguments.iter().find(|argument| !is_beside(&argument.ty)))
+}
+
+fn message(handler: &Handler) -> Option<&Type> {
+    message_argument(handler).map(|argument| &argument.ty)
+}
+
+/// Whether a type is one of those that are taken beside the message. A rename only costs a copy.
+fn is_beside(ty: &Type) -> bool {
+    const BESIDE: [&str; 5] = ["State", "Key", "EventTime", "Headers", "Ctx"];
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|segment| BESIDE.iter().any(|name| segment.ident == name))
+}

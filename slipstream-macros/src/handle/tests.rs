@@ -1,0 +1,1 @@
+//! The expansion as text, and what half-written attributes come to.

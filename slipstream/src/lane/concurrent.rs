@@ -1,0 +1,167 @@
+//! `concurrency = n`: n serial lanes behind one pipe, chosen by a fixed function of the key.
+//!
+//! Each lane has positions of its own. One that has nothing to do counts as far as the dispatcher is, so that it does not
+//! hold the source back at the next start.
+
+use super::Lane;
+use crate::error::{Error, ErrorKind, Result};
+use crate::flow::Flow;
+use crate::pulled::{At, Traced, panic_text};
+use crate::step::Step;
+use futures_core::Stream;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire};
+use std::task::{Context, Poll, ready};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// How many messages wait in front of each lane.
+const WAITING: usize = 16;
+
+/// How many messages are dispatched between two looks at which lanes are idle.
+const ROUND: u32 = 256;
+
+type Parcel<T, D> = (Traced<T, D>, Vec<At>);
+
+/// The messages of one of the lanes, as the dispatcher hands them over.
+pub struct Work<T, D> {
+    queue: mpsc::Receiver<Parcel<T, D>>,
+    step: Step,
+    under_way: Arc<AtomicUsize>,
+    /// Whether the message that was given last has not been settled.
+    busy: bool,
+}
+
+impl<T, D> Stream for Work<T, D> {
+    type Item = Traced<T, D>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.busy) {
+            // The next is asked for when the one before has been settled, not earlier.
+            self.under_way.fetch_sub(1, AcqRel);
+        }
+        let Some((traced, ats)) = ready!(self.queue.poll_recv(cx)) else { return Poll::Ready(None) };
+        self.busy = true;
+        self.step.counts().queued.sub_shared(traced.count.into());
+        if !self.step.take_over(&ats) {
+            // Done before the app was last stopped.
+            self.step.counts().taken.sub_shared(traced.count.into());
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(traced))
+    }
+}
+
+impl<T, D> Unpin for Work<T, D> {}
+
+/// One of the lanes, as the dispatcher sees it.
+struct Hand<T, D> {
+    queue: mpsc::Sender<Parcel<T, D>>,
+    step: Step,
+    under_way: Arc<AtomicUsize>,
+}
+
+/// The lanes, and what runs in them.
+pub(crate) struct Crew<T, D> {
+    hands: Vec<Hand<T, D>>,
+    lanes: JoinSet<Result<()>>,
+}
+
+impl<T, D> Crew<T, D> {
+    pub(crate) fn new() -> Self {
+        Crew { hands: Vec::new(), lanes: JoinSet::new() }
+    }
+
+    /// Adds a lane. Must be called on the runtime.
+    pub(crate) fn hire<Fut>(&mut self, step: Step, run: impl FnOnce(Flow<Work<T, D>>, Lane, Step) -> Fut)
+    where
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let (queue, receiver) = mpsc::channel(WAITING);
+        let under_way = Arc::<AtomicUsize>::default();
+        let work = Work { queue: receiver, step: step.clone(), under_way: under_way.clone(), busy: false };
+        let lane = Lane::new(step.clone(), None, true);
+        let future = run(Flow::new(work, step.clone()), lane, step.clone());
+        self.lanes.spawn(crate::scope::enter(step.current(), future));
+        self.hands.push(Hand { queue, step, under_way });
+    }
+
+    /// Moves the positions of the lanes that have nothing to do: what went by was not for them, or is done.
+    fn idle_lanes_keep_up(&self, seen: &[At]) {
+        let idle = self.hands.iter().filter(|hand| hand.under_way.load(Acquire) == 0);
+        let places: Vec<_> = idle.flat_map(|hand| hand.step.places_behind(seen)).collect();
+        if let (false, Some(hand)) = (places.is_empty(), self.hands.first()) {
+            hand.step.app().state.move_places(&places);
+        }
+    }
+}
+
+/// Takes messages out of the pipe and hands each to the lane of its key, until the flow ends; then waits for the lanes.
+pub(crate) async fn dispatch<S, T, D>(
+    mut flow: Flow<S>,
+    mut lane: Lane,
+    step: Step,
+    mut crew: Crew<T, D>,
+    key: impl Fn(&T) -> u32,
+) -> Result<()>
+where
+    S: Stream<Item = Traced<T, D>> + Unpin,
+{
+    let mut seen: Vec<At> = Vec::new();
+    let mut since = 0;
+    loop {
+        let next = tokio::select! {
+            biased;
+            Some(joined) = crew.lanes.join_next() => {
+                ended(joined)?;
+                continue;
+            }
+            next = lane.next_traced(&mut flow) => next?,
+        };
+        let Some(traced) = next else { break };
+        let ats = step.hand_over();
+        for at in &ats {
+            match seen.iter_mut().find(|seen| seen.partition == at.partition) {
+                Some(seen) => *seen = *at,
+                None => seen.push(*at),
+            }
+        }
+        step.out_of_hand(traced.count);
+        let index = key(&traced.item) as usize % crew.hands.len();
+        let hand = &crew.hands[index];
+        hand.step.counts().queued.add_shared(traced.count.into());
+        hand.under_way.fetch_add(1, AcqRel);
+        if hand.queue.send((traced, ats)).await.is_err() {
+            break; // the lane has failed: its error comes below
+        }
+        since += 1;
+        if since == ROUND {
+            since = 0;
+            crew.idle_lanes_keep_up(&seen);
+        }
+    }
+    let places_left = std::mem::take(&mut seen);
+    let queues: Vec<_> = crew.hands.iter_mut().map(|hand| std::mem::replace(&mut hand.queue, mpsc::channel(1).0)).collect();
+    drop(queues);
+    while let Some(joined) = crew.lanes.join_next().await {
+        ended(joined)?;
+    }
+    for hand in &crew.hands {
+        hand.under_way.store(0, std::sync::atomic::Ordering::Release);
+    }
+    crew.idle_lanes_keep_up(&places_left);
+    Ok(())
+}
+
+fn ended(joined: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    match joined {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => Err(Error::new(ErrorKind::Panicked, format!("a lane panicked: {}", panic_text(&*panic)))),
+            Err(_) => Ok(()),
+        },
+    }
+}

@@ -1,0 +1,2 @@
+//! In-process path.
+fn main() {}

@@ -1,0 +1,2 @@
+//! UI tests.
+fn main() {}
