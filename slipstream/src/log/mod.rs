@@ -10,6 +10,8 @@ pub(crate) mod kafka;
 pub(crate) mod memory;
 mod partitioner;
 
+pub(crate) use partitioner::murmur2;
+
 use crate::error::Result;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -72,7 +74,8 @@ pub(crate) struct Subscription {
 /// What a subscription is given.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    /// The partitions that are read from here on; what came before from others is over.
+    /// The partitions that are read from here on, each from its position as it was asked now; what came before is over.
+    /// A record that was under way to the lane meanwhile comes again.
     Assigned(Vec<u32>),
     /// Records, in order within each partition.
     Records(Vec<Incoming>),

@@ -10,7 +10,7 @@ pub(crate) fn partition(key: &[u8], partitions: u32) -> u32 {
 }
 
 /// The 32-bit MurmurHash2 of Kafka's clients; they read it as a signed number.
-fn murmur2(data: &[u8]) -> u32 {
+pub(crate) fn murmur2(data: &[u8]) -> u32 {
     // The length is an int there; keys of 4 GiB do not occur.
     let mut hash = SEED ^ data.len() as u32;
     let mut words = data.chunks_exact(4);

@@ -1,0 +1,152 @@
+//! The thread that owns a group's consumer: it polls, and waits for nobody but the broker.
+
+use super::membership::Membership;
+use super::probe::Probe;
+use super::producer::Producer;
+use super::reader::{Reader, Tended};
+use super::settings::{self, Settings};
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::{GroupOffset, Subscription};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+/// How long to wait for records when there is nothing else to do; commands wait as long.
+const IDLE: Duration = Duration::from_millis(20);
+/// How long to wait while a lane's channel is full.
+const BUSY: Duration = Duration::from_millis(1);
+/// How long to wait before a full lane is looked at again.
+const HELD: Duration = Duration::from_micros(200);
+/// How many records are taken before anything else is looked at.
+const BURST: usize = 256;
+/// How often partitions are looked at for a stall.
+const TICK: Duration = Duration::from_secs(1);
+/// How long leaving may take if nobody says.
+const LEAVING: Duration = Duration::from_secs(5);
+
+enum Command {
+    Commit(Vec<GroupOffset>),
+    Close(Instant),
+}
+
+/// A consumer as the rest of the log sees it.
+pub(super) struct Consumer {
+    commands: Sender<Command>,
+    done: Receiver<()>,
+}
+
+impl Consumer {
+    /// Joins the group, and starts to read.
+    pub(super) fn start(
+        settings: &Settings,
+        membership: Membership,
+        group: &str,
+        subscriptions: Vec<Subscription>,
+        producer: Arc<Producer>,
+    ) -> Result<Self> {
+        let config = settings.consumer(Some(group));
+        let probe = Probe::new(config.clone(), membership.voice.another());
+        let client: BaseConsumer<_> = settings::client(&config, membership)?;
+        let topics: Vec<&str> = subscriptions.iter().map(|subscription| &*subscription.topic).collect();
+        client.subscribe(&topics).map_err(|error| {
+            Error::caused(ErrorKind::Log, format!("group `{group}` cannot be joined for {topics:?}"), error)
+        })?;
+        let client = Arc::new(client);
+        let reader = Reader::new(client.clone(), subscriptions, probe);
+        let (commands, orders) = channel();
+        let (finished, done) = channel();
+        super::spawn(&format!("slipstream-kafka-{group}"), move || {
+            let deadline = run(&client, reader, &orders, &producer);
+            leave(client, deadline);
+            // Nobody may be waiting any more.
+            let _ = finished.send(());
+        })?;
+        Ok(Consumer { commands, done })
+    }
+
+    /// Tells the group how far it is, in time.
+    pub(super) fn commit(&self, offsets: &[GroupOffset]) {
+        // A thread that has ended has left the group.
+        let _ = self.commands.send(Command::Commit(offsets.to_vec()));
+    }
+
+    pub(super) fn close(&self, deadline: Instant) {
+        let _ = self.commands.send(Command::Close(deadline));
+    }
+
+    /// Waits until it has left, but not longer than until then.
+    pub(super) fn wait(&self, deadline: Instant) {
+        let _ = self.done.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Reads until it is told to close; gives the deadline for leaving.
+fn run(
+    client: &BaseConsumer<Membership>,
+    mut reader: Reader,
+    orders: &Receiver<Command>,
+    producer: &Producer,
+) -> Instant {
+    let mut tick = Instant::now() + TICK;
+    loop {
+        loop {
+            match orders.try_recv() {
+                Ok(Command::Commit(offsets)) => reader.commit(&offsets),
+                Ok(Command::Close(deadline)) => return deadline,
+                Err(TryRecvError::Disconnected) => return Instant::now() + LEAVING,
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        while let Some(change) = client.context().take() {
+            reader.change(change);
+        }
+        if let Some(fatal) = producer.fatal() {
+            reader.fail_all(&format!("nothing more can be written: {fatal}"));
+        }
+        let (mut wait, burst) = match reader.tend() {
+            Tended::Idle => (IDLE, BURST),
+            Tended::Behind => (BUSY, BURST),
+            Tended::Hold => {
+                std::thread::sleep(HELD);
+                (Duration::ZERO, 0)
+            }
+        };
+        for _ in 0..burst {
+            match client.poll(wait) {
+                Some(Ok(message)) => reader.message(&message),
+                Some(Err(error)) => reader.error(&error),
+                // It is momentarily empty, or the group has changed.
+                None => break,
+            }
+            wait = Duration::ZERO;
+        }
+        if Instant::now() >= tick {
+            tick = Instant::now() + TICK;
+            reader.watch();
+        }
+    }
+}
+
+/// Leaves the group within the deadline. Dropping a consumer that is still a member has none.
+pub(super) fn leave(client: Arc<BaseConsumer<Membership>>, deadline: Instant) {
+    let membership = client.context();
+    membership.leave();
+    // This version of librdkafka can crash when it leaves a group whose coordinator is gone.
+    if membership.voice.down() && client.fetch_metadata(None, Duration::from_millis(300)).is_err() {
+        tracing::warn!(target: super::TARGET, "no broker is reached: the group notices by itself that we are gone");
+        std::mem::forget(client);
+        return;
+    }
+    // A change that came before is answered by this.
+    let _ = client.unassign();
+    if client.close_queue().is_ok() {
+        while !client.closed() && Instant::now() < deadline {
+            client.poll(Duration::from_millis(10));
+        }
+        if !client.closed() {
+            tracing::warn!(target: super::TARGET, "the group was not left in time");
+            std::mem::forget(client);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What librdkafka tells a member of a group, kept until the thread that polls gets to it.
+
+use super::context::Voice;
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// A change of what is ours. The group waits until it is answered by `assign` or `unassign`.
+pub(super) enum Rebalance {
+    Assigned(TopicPartitionList),
+    Revoked,
+}
+
+/// The context of a group's consumer.
+pub(super) struct Membership {
+    pub(super) voice: Voice,
+    changes: Mutex<VecDeque<Rebalance>>,
+    /// From here on nobody takes the changes, so that they are answered at once: else closing would wait for ever.
+    leaving: AtomicBool,
+}
+
+impl Membership {
+    pub(super) fn new(voice: Voice) -> Self {
+        Membership { voice, changes: Mutex::default(), leaving: AtomicBool::new(false) }
+    }
+
+    pub(super) fn take(&self) -> Option<Rebalance> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+}
+
+impl ClientContext for Membership {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        self.voice.log(level, facility, text);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.voice.stats_raw(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.voice.error(error, reason);
+    }
+}
+
+impl ConsumerContext for Membership {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        if self.leaving.load(Ordering::Acquire) {
+            if let Err(error) = consumer.unassign() {
+                tracing::warn!(target: super::TARGET, "partitions could not be given back: {error}");
+            }
+            return;
+        }
+        let change = match event {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assigned(list.clone()),
+            _ => Rebalance::Revoked,
+        };
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        match result {
+            Ok(()) => self.voice.up(),
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => {}
+            Err(error) => {
+                tracing::warn!(target: super::TARGET, "the group was not told its position: {error}");
+            }
+        }
+    }
+}

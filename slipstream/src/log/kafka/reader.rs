@@ -1,0 +1,338 @@
+//! What a group's consumer does with what comes: records to lanes, changes of the group, ends, errors, stalls.
+
+use super::backlog::Backlog;
+use super::membership::{Membership, Rebalance};
+use super::probe::Probe;
+use super::start::{self, Start, number};
+use super::table::{Reading, Table, Verdict};
+use super::{TARGET, admin};
+use crate::error::{Error, ErrorKind};
+use crate::log::{Delivery, GroupOffset, Incoming, RawHeaders, Subscription};
+use bytes::Bytes;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long the poll may stand still for a question that can as well wait.
+const BRIEF: Duration = Duration::from_secs(1);
+
+/// How long a lane whose backlog is full is waited for before its topic is paused.
+const HOLD: Duration = Duration::from_millis(500);
+/// The same where other topics wait with it.
+const HOLD_OTHERS: Duration = Duration::from_millis(5);
+
+/// What the lanes need.
+pub(super) enum Tended {
+    Idle,
+    /// One of them has not taken all that there is.
+    Behind,
+    /// One of them is full: nothing more is to be read for the moment.
+    Hold,
+}
+
+pub(super) struct Topic {
+    pub(super) start: Start,
+    pub(super) table: Table,
+    pub(super) backlog: Backlog,
+}
+
+/// All topics of one consumer.
+pub(super) struct Reader {
+    pub(super) client: Arc<BaseConsumer<Membership>>,
+    pub(super) probe: Probe,
+    pub(super) topics: Vec<Topic>,
+    /// The topic of the last record, where the next one most likely belongs.
+    current: usize,
+    /// Since when nothing is read because of a full lane.
+    held: Option<Instant>,
+    failed: bool,
+}
+
+impl Reader {
+    pub(super) fn new(
+        client: Arc<BaseConsumer<Membership>>,
+        subscriptions: Vec<Subscription>,
+        probe: Probe,
+    ) -> Self {
+        let topic = |subscription: Subscription| Topic {
+            start: Start::of(&subscription),
+            table: Table::default(),
+            backlog: Backlog::new(subscription.deliver),
+        };
+        let topics = subscriptions.into_iter().map(topic).collect();
+        Reader { client, probe, topics, current: 0, held: None, failed: false }
+    }
+
+    /// Takes a record to the lane of its topic.
+    pub(super) fn message(&mut self, message: &BorrowedMessage<'_>) {
+        let name = message.topic();
+        if self.topics.get(self.current).is_none_or(|topic| *topic.start.topic != *name) {
+            let Some(at) = self.topics.iter().position(|topic| *topic.start.topic == *name) else { return };
+            self.current = at;
+        }
+        let topic = &mut self.topics[self.current];
+        let Ok(partition) = u32::try_from(message.partition()) else { return };
+        // A record of a partition that is not ours is dropped.
+        let Some(reading) = topic.table.get(partition) else { return };
+        match reading.record(message.offset()) {
+            Verdict::Take => {
+                self.client.context().voice.up();
+                topic.backlog.record(head(message, partition), message.key(), message.payload());
+            }
+            Verdict::Drop => {}
+            Verdict::SeekBack(_) => self.restart(self.current, partition),
+        }
+    }
+
+    /// Answers a change of the group.
+    pub(super) fn change(&mut self, change: Rebalance) {
+        match change {
+            Rebalance::Revoked => {
+                for at in 0..self.topics.len() {
+                    // A partition that is assigned again later may still be paused otherwise.
+                    if self.topics[at].table.paused {
+                        self.pause(at, false);
+                    }
+                    self.topics[at].table.revoke();
+                    self.topics[at].backlog.forget_records();
+                }
+                self.answer(self.client.unassign());
+            }
+            Rebalance::Assigned(list) => {
+                let deadline = Instant::now() + admin::PATIENCE;
+                let mut starts = TopicPartitionList::new();
+                for topic in &mut self.topics {
+                    let ours = list.elements_for_topic(&topic.start.topic);
+                    let mut ours: Vec<u32> =
+                        ours.iter().filter_map(|p| u32::try_from(p.partition()).ok()).collect();
+                    ours.sort_unstable();
+                    let offsets = match topic.start.offsets(&self.client, &ours, deadline) {
+                        Ok(offsets) => offsets,
+                        Err(error) => {
+                            topic.backlog.push(Delivery::Failed(error));
+                            continue;
+                        }
+                    };
+                    for (&partition, &offset) in &offsets {
+                        // An offset that was checked is representable.
+                        let _ = starts.add_partition_offset(
+                            &topic.start.topic,
+                            number(partition),
+                            Offset::Offset(offset),
+                        );
+                    }
+                    topic.table.assign(&offsets);
+                    topic.backlog.push(Delivery::Assigned(ours));
+                }
+                self.client.context().voice.up();
+                self.answer(self.client.assign(&starts));
+            }
+        }
+    }
+
+    fn answer(&mut self, answer: Result<(), KafkaError>) {
+        if let Err(error) = answer {
+            self.fail_all(&format!("the group's partitions could not be taken up: {error}"));
+        }
+    }
+
+    /// Hands on what waits, and pauses and resumes.
+    ///
+    /// A pause throws away what librdkafka has fetched ahead, and it takes long to get going again (measured: it slowed
+    /// a lane of 800 000 records a second down to 55 000). So a lane that only is the slower one is waited for, and
+    /// paused is one that stands still.
+    pub(super) fn tend(&mut self) -> Tended {
+        let (mut behind, mut full, mut others) = (false, Vec::new(), false);
+        for at in 0..self.topics.len() {
+            let Topic { table, backlog, .. } = &mut self.topics[at];
+            backlog.hand_on();
+            behind |= !backlog.is_empty();
+            if table.iter().next().is_none() {
+                continue;
+            }
+            match (table.paused, backlog.gone() || backlog.is_full(table.paused)) {
+                (true, false) => self.pause(at, false),
+                (false, true) => full.push(at),
+                (true, true) => {}
+                (false, false) => others = true,
+            }
+        }
+        if full.is_empty() {
+            self.held = None;
+            return if behind { Tended::Behind } else { Tended::Idle };
+        }
+        let held = self.held.get_or_insert_with(Instant::now).elapsed();
+        if held < if others { HOLD_OTHERS } else { HOLD } {
+            return Tended::Hold;
+        }
+        self.held = None;
+        full.into_iter().for_each(|at| self.pause(at, true));
+        Tended::Behind
+    }
+
+    pub(super) fn commit(&mut self, offsets: &[GroupOffset]) {
+        let mut list = TopicPartitionList::new();
+        for GroupOffset { topic, partition, offset } in offsets {
+            let ours = self.topics.iter_mut().find(|ours| ours.start.topic == *topic);
+            if ours.is_some_and(|ours| ours.table.get(*partition).is_some()) {
+                let added = list.add_partition_offset(topic, number(*partition), Offset::Offset(*offset));
+                if added.is_err() {
+                    tracing::warn!(target: TARGET, "topic `{topic}`: {offset} is no offset to commit");
+                }
+            }
+        }
+        if list.count() > 0
+            && let Err(error) = self.client.commit(&list, CommitMode::Async)
+        {
+            tracing::warn!(target: TARGET, "the group was not told its position: {error}");
+        }
+    }
+
+    /// Deals with what librdkafka reports; what passes by itself was logged by the context.
+    pub(super) fn error(&mut self, error: &KafkaError) {
+        use RDKafkaErrorCode as Code;
+        let said = self.client.context().voice.last();
+        match error {
+            KafkaError::PartitionEOF(partition) => self.end(*partition, &said),
+            KafkaError::MessageConsumptionFatal(_) => {
+                self.fail_all(&format!("the consumer cannot go on: {said}"));
+            }
+            KafkaError::MessageConsumption(code) => match code {
+                Code::AutoOffsetReset | Code::OffsetOutOfRange => self.out_of_range(&said),
+                Code::Fatal
+                | Code::Authentication
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownTopic
+                | Code::TopicAuthorizationFailed
+                | Code::GroupAuthorizationFailed => self.fail_all(&format!("{code}: {said}")),
+                _ => {}
+            },
+            _ => tracing::warn!(target: TARGET, "{error}"),
+        }
+    }
+
+    /// Tells every lane, once, that nothing more comes.
+    pub(super) fn fail_all(&mut self, why: &str) {
+        if std::mem::replace(&mut self.failed, true) {
+            return;
+        }
+        for topic in &mut self.topics {
+            let message = format!("topic `{}`: {why}", topic.start.topic);
+            topic.backlog.push(Delivery::Failed(Error::new(ErrorKind::Log, message)));
+        }
+    }
+
+    /// An offset is wanted that the log does not hold (any more): finds out which.
+    fn out_of_range(&mut self, said: &str) {
+        let mut found = false;
+        for at in 0..self.topics.len() {
+            let wanted: Vec<_> =
+                self.topics[at].table.iter().map(|(partition, r)| (partition, r.next)).collect();
+            for (partition, next) in wanted {
+                let Some((low, high)) = self.marks(at, partition) else { continue };
+                if let Err(error) = start::check(&self.topics[at].start.topic, partition, next, low, high) {
+                    found = true;
+                    self.topics[at].backlog.push(Delivery::Failed(error));
+                }
+            }
+        }
+        if !found {
+            self.fail_all(said);
+        }
+    }
+
+    /// Looks for partitions that have more than they give, and starts them again.
+    pub(super) fn watch(&mut self) {
+        for at in 0..self.topics.len() {
+            if self.topics[at].table.paused {
+                continue;
+            }
+            let suspects: Vec<(u32, i64)> = self.topics[at]
+                .table
+                .iter_mut()
+                .filter_map(|(partition, reading)| reading.is_suspect().then_some((partition, reading.next)))
+                .collect();
+            for (partition, next) in suspects {
+                // Without an answer the broker is the trouble, not the partition.
+                let Some((_, high)) = self.marks(at, partition) else { return };
+                if high <= next {
+                    // It has ended; most likely that was told.
+                    self.ended(at, partition, next);
+                    continue;
+                }
+                let name = &self.topics[at].start.topic;
+                let message =
+                    format!("topic `{name}`, partition {partition} stalls at offset {next} of {high}");
+                tracing::warn!(target: TARGET, "{message}");
+                let topic = &mut self.topics[at];
+                if topic.table.get(partition).is_some_and(Reading::stalled) {
+                    self.restart(at, partition);
+                } else {
+                    topic.backlog.push(Delivery::Failed(Error::new(ErrorKind::Log, message)));
+                }
+            }
+        }
+    }
+
+    pub(super) fn marks(&self, at: usize, partition: u32) -> Option<(i64, i64)> {
+        self.client.fetch_watermarks(&self.topics[at].start.topic, number(partition), BRIEF).ok()
+    }
+
+    /// Pauses or resumes all of a topic's partitions.
+    fn pause(&mut self, at: usize, pause: bool) {
+        let topic = &mut self.topics[at];
+        let mut list = TopicPartitionList::new();
+        for (partition, reading) in topic.table.iter_mut() {
+            list.add_partition(&topic.start.topic, number(partition));
+            reading.restarted();
+        }
+        topic.table.paused = pause;
+        let done = if pause { self.client.pause(&list) } else { self.client.resume(&list) };
+        if let Err(error) = done {
+            self.fail_all(&format!("its partitions could not be paused or resumed: {error}"));
+        }
+    }
+
+    /// Reads a partition again from where it should be. The order of the three is what librdkafka survives.
+    pub(super) fn restart(&mut self, at: usize, partition: u32) {
+        let topic = &mut self.topics[at];
+        let Some(reading) = topic.table.get(partition) else { return };
+        reading.restarted();
+        let (name, next) = (&topic.start.topic, Offset::Offset(reading.next));
+        let mut list = TopicPartitionList::new();
+        list.add_partition(name, number(partition));
+        let done = self
+            .client
+            .pause(&list)
+            .and_then(|()| self.client.seek(name, number(partition), next, BRIEF))
+            .and_then(|()| if topic.table.paused { Ok(()) } else { self.client.resume(&list) });
+        if let Err(error) = done {
+            tracing::warn!(target: TARGET, "topic `{name}`, partition {partition} was not started again: {error}");
+        }
+    }
+}
+
+/// All of a record but its key and value.
+fn head(message: &BorrowedMessage<'_>, partition: u32) -> Incoming {
+    Incoming {
+        partition,
+        offset: message.offset(),
+        key: None,
+        value: None,
+        headers: headers(message),
+        timestamp: message.timestamp().to_millis(),
+    }
+}
+
+fn headers(message: &BorrowedMessage<'_>) -> RawHeaders {
+    let Some(headers) = message.headers() else { return RawHeaders::new() };
+    let header = |at| {
+        // rdkafka panics at a name that is not UTF-8; such a header is left out, and the record is not lost by it.
+        let header = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| headers.get(at))).ok()?;
+        Some((header.key.to_owned(), header.value.map(Bytes::copy_from_slice)))
+    };
+    (0..headers.count()).filter_map(header).collect()
+}

@@ -1,0 +1,247 @@
+//! The user's librdkafka settings, with our defaults, and without those that would break a promise.
+
+use crate::error::{Error, ErrorKind, Result};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Settings that have one value only, and why.
+const FORCED: [(&str, &str, &str); 8] = [
+    ("enable.auto.commit", "false", "offsets are committed when their effects are done"),
+    ("auto.commit.enable", "false", "offsets are committed when their effects are done"),
+    ("enable.auto.offset.store", "false", "offsets are committed when their effects are done"),
+    ("enable.partition.eof", "true", "the end of a partition must be known"),
+    ("auto.offset.reset", "error", "where to start is said by the topic's `start`"),
+    ("enable.idempotence", "true", "a retry must neither double nor reorder records"),
+    ("delivery.report.only.error", "false", "each record's offset must be known"),
+    ("group.protocol", "classic", "the newer protocol stalls in this version of librdkafka"),
+];
+
+/// Settings that are not the user's to make, and why.
+const REFUSED: [(&str, &str); 2] = [
+    ("group.id", "the app's id names its consumer group"),
+    ("transactional.id", "the app's id names its transactions"),
+];
+
+/// Defaults of ours for each kind of client; the names of one setting stand side by side.
+const CONSUMER: [(&[&str], &str); 8] = [
+    // The least a broker allows, since a member that was killed is replaced only then; its beat is a third.
+    (&["session.timeout.ms"], "6000"),
+    (&["heartbeat.interval.ms"], "2000"),
+    // librdkafka pauses a whole second once its queue was full, which idles a fast reader.
+    (&["fetch.queue.backoff.ms"], "10"),
+    // A partition that is taken up or resumed waits for the request that is under way, and that for others' records.
+    (&["fetch.wait.max.ms"], "100"),
+    (&["queued.max.messages.kbytes"], "16384"),
+    (&["partition.assignment.strategy"], "range"),
+    // A broker that is back is found again soon.
+    (&["reconnect.backoff.max.ms"], "1000"),
+    (&["client.id"], "slipstream"),
+];
+const PRODUCER: [(&[&str], &str); 7] = [
+    // As Java's producers, so that a key is in one partition whoever wrote it.
+    (&["partitioner"], "murmur2_random"),
+    (&["linger.ms", "queue.buffering.max.ms"], "5"),
+    (&["compression.type", "compression.codec"], "lz4"),
+    (&["queue.buffering.max.messages"], "100000"),
+    (&["queue.buffering.max.kbytes"], "65536"),
+    (&["reconnect.backoff.max.ms"], "1000"),
+    (&["client.id"], "slipstream"),
+];
+
+/// Settings that only the other kind of client has: librdkafka warns about them.
+const ONLY_CONSUMER: &str = "auto.commit.interval.ms auto.offset.reset check.crcs coordinator.query.interval.ms \
+    auto.commit.enable enable.auto.commit enable.auto.offset.store enable.partition.eof fetch.error.backoff.ms \
+    fetch.max.bytes fetch.message.max.bytes fetch.min.bytes fetch.queue.backoff.ms fetch.wait.max.ms \
+    group.instance.id group.protocol group.protocol.type group.remote.assignor heartbeat.interval.ms \
+    isolation.level max.partition.fetch.bytes max.poll.interval.ms partition.assignment.strategy \
+    queued.max.messages.kbytes queued.min.messages session.timeout.ms";
+const ONLY_PRODUCER: &str = "acks batch.num.messages batch.size compression.codec compression.level \
+    compression.type delivery.report.only.error delivery.timeout.ms enable.gapless.guarantee \
+    enable.idempotence linger.ms message.send.max.retries message.timeout.ms partitioner \
+    queue.buffering.backpressure.threshold queue.buffering.max.kbytes queue.buffering.max.messages \
+    queue.buffering.max.ms queuing.strategy request.required.acks request.timeout.ms retries \
+    sticky.partitioning.linger.ms transaction.timeout.ms";
+
+/// What clients are made with.
+pub(super) struct Settings {
+    given: BTreeMap<String, String>,
+}
+
+impl Settings {
+    pub(super) fn new(given: &[(String, String)]) -> Result<Self> {
+        let given: BTreeMap<String, String> = given.iter().cloned().collect();
+        if !given.contains_key("bootstrap.servers") && !given.contains_key("metadata.broker.list") {
+            return Err(refuse("bootstrap.servers", "is missing: it names the broker, as `host:port`"));
+        }
+        for (key, value, why) in FORCED {
+            if given.get(key).is_some_and(|given| !given.trim().eq_ignore_ascii_case(value)) {
+                return Err(refuse(key, &format!("must be `{value}`: {why}")));
+            }
+        }
+        for (key, why) in REFUSED {
+            if given.contains_key(key) {
+                return Err(refuse(key, &format!("cannot be set: {why}")));
+            }
+        }
+        if given.get("partition.assignment.strategy").is_some_and(|given| given.contains("cooperative")) {
+            let why = "must be `range` or `roundrobin`: librdkafka loses commits in cooperative rebalances";
+            return Err(refuse("partition.assignment.strategy", why));
+        }
+        let plain =
+            given.get("security.protocol").is_none_or(|protocol| !protocol.to_lowercase().contains("ssl"));
+        if plain && given.keys().any(|key| key == "sasl.password") {
+            tracing::warn!(target: super::TARGET, "the password goes over the network without encryption");
+        }
+        Ok(Settings { given })
+    }
+
+    /// The brokers: the one setting that may be shown.
+    pub(super) fn servers(&self) -> &str {
+        let servers = self.given.get("bootstrap.servers").or_else(|| self.given.get("metadata.broker.list"));
+        servers.map_or("", String::as_str)
+    }
+
+    /// How many records librdkafka holds at most.
+    pub(super) fn queue(&self) -> usize {
+        let given =
+            self.given.get("queue.buffering.max.messages").and_then(|given| given.trim().parse().ok());
+        given.unwrap_or(100_000)
+    }
+
+    /// What must not be in any log line or error.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        const SECRET: [&str; 8] =
+            ["password", "secret", "key", "pem", "token", "oauthbearer.config", "jaas", "username"];
+        let secret = |key: &str| SECRET.iter().any(|part| key.contains(part)) && !key.ends_with(".location");
+        let given = self.given.iter().filter(|(key, value)| secret(key) && !value.is_empty());
+        given.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// The configuration of a consumer: of a group's member, or of one that only asks.
+    pub(super) fn consumer(&self, group: Option<&str>) -> ClientConfig {
+        let mut config = self.config(ONLY_PRODUCER, &CONSUMER);
+        config.set("enable.auto.commit", "false");
+        config.set("enable.auto.offset.store", "false");
+        config.set("enable.partition.eof", "true");
+        config.set("auto.offset.reset", "error");
+        if let Some(group) = group {
+            config.set("group.id", group);
+        }
+        config
+    }
+
+    pub(super) fn producer(&self) -> ClientConfig {
+        let mut config = self.config(ONLY_CONSUMER, &PRODUCER);
+        config.set("enable.idempotence", "true");
+        config
+    }
+
+    fn config(&self, foreign: &str, defaults: &[(&[&str], &str)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        // Otherwise it follows the `log` crate, which nobody may have set up; `tracing` filters here.
+        config.set_log_level(RDKafkaLogLevel::Debug);
+        for (names, value) in defaults {
+            if !names.iter().any(|name| self.given.contains_key(*name)) {
+                config.set(names[0], *value);
+            }
+        }
+        for (key, value) in &self.given {
+            if !foreign.split_whitespace().any(|foreign| foreign == key) {
+                config.set(key, value);
+            }
+        }
+        config
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let others: Vec<_> = self.given.keys().filter(|key| *key != "bootstrap.servers").collect();
+        f.debug_struct("Settings").field("bootstrap.servers", &self.servers()).field("set", &others).finish()
+    }
+}
+
+/// Makes a client; what librdkafka says of a setting contains its value, and so is said in other words.
+pub(super) fn client<C, T: FromClientConfigAndContext<C>>(config: &ClientConfig, context: C) -> Result<T>
+where
+    C: rdkafka::ClientContext,
+{
+    config.create_with_context(context).map_err(|error| match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, key, _) => {
+            refuse(&key, "is unknown to librdkafka, or to a feature that was not built in")
+        }
+        KafkaError::ClientConfig(_, _, key, _) => refuse(&key, "has a value that librdkafka does not take"),
+        // The texts of other errors name settings and files, but no values that are secret.
+        error => Error::caused(ErrorKind::Log, "the Kafka client cannot be made of its settings", error),
+    })
+}
+
+fn refuse(key: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Log, format!("the Kafka setting `{key}` {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(given: &[(&str, &str)]) -> Result<Settings> {
+        let servers = [("bootstrap.servers", "broker:9092")];
+        let pairs = servers.iter().chain(given).map(|(key, value)| (key.to_string(), value.to_string()));
+        Settings::new(&pairs.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn refuses_what_breaks_a_promise() {
+        for (key, value) in [
+            ("enable.auto.commit", "true"),
+            ("enable.auto.offset.store", "true"),
+            ("enable.partition.eof", "false"),
+            ("auto.offset.reset", "latest"),
+            ("enable.idempotence", "false"),
+            ("group.protocol", "consumer"),
+            ("group.id", "mine"),
+            ("transactional.id", "mine"),
+            ("partition.assignment.strategy", "cooperative-sticky"),
+        ] {
+            let error = settings(&[(key, value)]).unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
+        assert!(settings(&[("enable.auto.commit", "False")]).is_ok());
+        assert!(Settings::new(&[]).unwrap_err().to_string().contains("bootstrap.servers"));
+    }
+
+    #[test]
+    fn keeps_what_the_user_sets() {
+        let settings = settings(&[("compression.codec", "gzip"), ("session.timeout.ms", "9000")]).unwrap();
+        assert_eq!(settings.producer().get("compression.type"), None);
+        assert_eq!(settings.producer().get("session.timeout.ms"), None);
+        assert_eq!(settings.consumer(None).get("session.timeout.ms"), Some("9000"));
+        assert_eq!(settings.consumer(Some("g")).get("enable.auto.commit"), Some("false"));
+        assert_eq!(settings.consumer(Some("g")).get("compression.codec"), None);
+    }
+
+    #[test]
+    fn never_shows_a_value() {
+        const CANARY: &str = "canary-4711";
+        for key in
+            ["sasl.password", "ssl.key.pem", "ssl.key.password", "linger.ms", "no.such.setting", "acks"]
+        {
+            let settings = settings(&[(key, CANARY)]).unwrap();
+            let shown = format!("{settings:?}");
+            assert!(
+                shown.contains("broker:9092") && shown.contains(key) && !shown.contains(CANARY),
+                "{shown}"
+            );
+            let made = client::<_, rdkafka::producer::BaseProducer<_>>(
+                &settings.producer(),
+                rdkafka::producer::DefaultProducerContext,
+            );
+            if let Err(error) = made {
+                assert!(!format!("{error} {error:?}").contains(CANARY), "{error:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Where reading begins in each partition: the store's position, else the group's, else the topic's start.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::{Origin, Subscription};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Part of a subscription: how to find the start of a partition.
+pub(super) struct Start {
+    pub(super) topic: Arc<str>,
+    origin: Origin,
+    position: Arc<dyn Fn(u32) -> Option<i64> + Send + Sync>,
+}
+
+impl Start {
+    pub(super) fn of(subscription: &Subscription) -> Self {
+        let Subscription { topic, origin, position, .. } = subscription;
+        Start { topic: topic.clone(), origin: *origin, position: position.clone() }
+    }
+
+    /// The offset to read first, by partition, each of them one that the log holds.
+    pub(super) fn offsets<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        partitions: &[u32],
+        deadline: Instant,
+    ) -> Result<BTreeMap<u32, i64>> {
+        let topic = &self.topic;
+        let failed = |error: KafkaError| {
+            Error::caused(
+                ErrorKind::Log,
+                format!("topic `{topic}`: the broker does not say where to start"),
+                error,
+            )
+        };
+        let known: BTreeMap<u32, Option<i64>> =
+            partitions.iter().map(|&partition| (partition, (self.position)(partition))).collect();
+        let mut asked = TopicPartitionList::new();
+        for (&partition, _) in known.iter().filter(|(_, known)| known.is_none()) {
+            asked.add_partition(topic, number(partition));
+        }
+        let committed = if asked.count() == 0 {
+            asked
+        } else {
+            consumer.committed_offsets(asked, left(deadline)).map_err(failed)?
+        };
+        let mut starts = BTreeMap::new();
+        for (partition, known) in known {
+            let group = match committed.find_partition(topic, number(partition)) {
+                Some(found) => {
+                    found.error().map_err(failed)?;
+                    offset(found.offset())
+                }
+                None => None,
+            };
+            let (low, high) =
+                consumer.fetch_watermarks(topic, number(partition), left(deadline)).map_err(failed)?;
+            let start = known.or(group).unwrap_or(match self.origin {
+                Origin::Earliest => low,
+                Origin::Latest => high,
+            });
+            check(topic, partition, start, low, high)?;
+            starts.insert(partition, start);
+        }
+        Ok(starts)
+    }
+}
+
+/// Says so if an offset is none that the log could give.
+pub(super) fn check(topic: &str, partition: u32, wanted: i64, low: i64, high: i64) -> Result<()> {
+    if (low..=high).contains(&wanted) {
+        return Ok(());
+    }
+    let message = format!(
+        "topic `{topic}`, partition {partition}: offset {wanted} is wanted, but the log holds {low} to {high}"
+    );
+    Err(Error::new(ErrorKind::Log, message))
+}
+
+/// A partition as librdkafka counts it.
+pub(super) fn number(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
+}
+
+fn offset(offset: Offset) -> Option<i64> {
+    match offset {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    }
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_is_wanted_and_what_there_is() {
+        assert!(check("t", 0, 5, 5, 5).is_ok());
+        let error = check("t", 3, 4, 5, 9).unwrap_err().to_string();
+        assert_eq!(error, "topic `t`, partition 3: offset 4 is wanted, but the log holds 5 to 9");
+        assert!(check("t", 3, 10, 5, 9).is_err());
+    }
+}
