@@ -14,6 +14,7 @@ pub use crate::Result;
 pub use inventory;
 pub use std::boxed::Box;
 pub use std::option::Option::{None, Some};
+pub use std::pin::pin;
 pub use std::result::Result::{Err, Ok};
 
 /// The traits by whose levels the macro's output asks what something is; by no name that could hide one of the user's.

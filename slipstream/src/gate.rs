@@ -56,6 +56,7 @@ impl Gate {
     }
 
     /// Whether the next message may be taken.
+    #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.bits.load(Ordering::Relaxed) == 0
     }

@@ -13,11 +13,13 @@ pub(crate) struct Count(AtomicU64);
 
 impl Count {
     /// Adds where one task at a time writes: a load and a store, without a locked instruction.
+    #[inline]
     pub(crate) fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
     /// Takes away where one task at a time writes.
+    #[inline]
     pub(crate) fn sub(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_sub(n), Relaxed);
     }
@@ -32,6 +34,7 @@ impl Count {
         self.0.fetch_sub(n, Relaxed);
     }
 
+    #[inline]
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
@@ -65,7 +68,10 @@ pub(crate) struct Outputs {
     pub(crate) delivered: Count,
     pub(crate) failed: Count,
     pub(crate) withdrawn: Count,
+    /// Staged, or not acknowledged; written by several threads.
     pub(crate) open: Count,
+    /// In a sink's hands; written by the lane alone.
+    pub(crate) in_hand: Count,
 }
 
 /// The counters of a source that receives batches: `received = handed + waiting`.
@@ -159,7 +165,7 @@ impl Ledger {
             total.delivered += row.delivered.get();
             total.failed += row.failed.get();
             total.withdrawn += row.withdrawn.get();
-            total.open += row.open.get();
+            total.open += row.open.get() + row.in_hand.get();
         }
         report.sources = lock(&self.received)
             .iter()

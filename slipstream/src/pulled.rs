@@ -39,6 +39,7 @@ pub struct Traced<T, D> {
 
 impl<T, D> Traced<T, D> {
     /// The same trace with another message.
+    #[inline]
     pub(crate) fn with<U>(self, make: impl FnOnce(T) -> U) -> Traced<U, D> {
         Traced { item: make(self.item), about: self.about, count: self.count }
     }

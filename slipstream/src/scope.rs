@@ -136,6 +136,11 @@ impl Gathered {
         Arc::new(Gathered { touched: AtomicBool::new(false), buffers })
     }
 
+    #[inline]
+    pub(crate) fn is_touched(&self) -> bool {
+        self.touched.load(Ordering::Relaxed)
+    }
+
     /// The buffers, to be filled.
     pub(crate) fn touch(&self) -> MutexGuard<'_, Buffers> {
         self.touched.store(true, Ordering::Relaxed);

@@ -127,8 +127,10 @@ fn run(handler: &Handler) -> TokenStream {
             #copy
             while let __rt::Some(#message_mut __message) = __lane.next(&mut __flow).await? {
                 while __lane.again() {
-                    let __call = async { #call };
-                    let __done = __lane.attempt(__call).await;
+                    let __done = {
+                        let __call = __rt::pin!(async { #call });
+                        __lane.attempt(__call).await
+                    };
                     __lane.#settle(__done, &__message).await?;
                 }
             }
@@ -216,7 +218,7 @@ fn sinks(handler: &Handler) -> TokenStream {
     let Some(first) = handler.sinks.first() else {
         return quote!(while let __rt::Some(_) = __outputs.next(&__step).await? {});
     };
-    let send = if handler.retries() { quote!(resend) } else { quote!(send) };
+    let send = if handler.retries() { "resend" } else { "send" };
     let span = first.span;
     let shown = quote_spanned!(span=> let __sent = __rt::sent_by(&__outputs).shown(););
     let several = handler.sinks.len() > 1;
@@ -227,9 +229,10 @@ fn sinks(handler: &Handler) -> TokenStream {
     let fitted = handler.sinks.iter().enumerate().map(|(index, sink)| fitted(index, sink));
     let last = handler.sinks.len() - 1;
     let given = handler.sinks.iter().enumerate().map(|(index, sink)| {
-        let (name, at) = (sink_local(index, sink), Literal::usize_unsuffixed(index));
-        let item = if index == last { quote!(__item) } else { quote!(__copied(&__item)) };
-        let span = sink.span;
+        let (span, name, mut at) = (sink.span, sink_local(index, sink), Literal::usize_unsuffixed(index));
+        at.set_span(span);
+        let item = if index == last { quote_spanned!(span=> __item) } else { quote_spanned!(span=> __copied(&__item)) };
+        let send = Ident::new(send, span);
         quote_spanned!(span=> __rt::#send(&__step, #at, #item, &#name).await?;)
     });
     quote! {

@@ -142,7 +142,8 @@ impl App {
         self
     }
 
-    /// Runs before the first message is taken, when caches and topics can be used.
+    /// Runs before the first message is taken, when caches and topics can be used. If it fails, the app cannot run:
+    /// that is a preflight error, and exit code 2.
     ///
     /// ```
     /// # slipstream::doc_test(async {

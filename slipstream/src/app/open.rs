@@ -61,7 +61,9 @@ async fn begin(
     prepare(shared, &plan).await?;
     let inside = Current { app: shared.clone(), step: None };
     for hook in on_start {
-        scope::enter(inside.clone(), async { hook().await }).await?;
+        let hooked = scope::enter(inside.clone(), async { hook().await }).await;
+        // Nothing has been taken yet: whatever it was, the app cannot run.
+        hooked.map_err(|error| Error::caused(ErrorKind::Preflight, error.to_string(), error))?;
     }
     // A call may have to be made again only where something else may change what it read.
     let several = plan.lanes.len() + plan.merges.len() > 1;

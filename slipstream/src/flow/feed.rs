@@ -107,6 +107,7 @@ impl<T> Feed<T> {
         Feed { supply, gate, step, drained: false }
     }
 
+    #[inline]
     fn poll_supply(&mut self, cx: &mut Context<'_>) -> Poll<Option<Parcel<T>>> {
         match &mut self.supply {
             Supply::Direct(source) => {
@@ -136,6 +137,7 @@ impl<T> Feed<T> {
 impl<T> Stream for Feed<T> {
     type Item = Traced<T, ()>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             let Some(parcel) = std::task::ready!(self.poll_supply(cx)) else { return Poll::Ready(None) };

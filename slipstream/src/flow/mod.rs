@@ -72,6 +72,7 @@ where
     S: Stream<Item = Traced<T, D>> + Unpin,
 {
     /// The next message with its trace.
+    #[inline]
     pub(crate) fn poll_traced(&mut self, cx: &mut Context<'_>) -> Poll<Option<Traced<T, D>>> {
         Pin::new(&mut self.stages).poll_next(cx)
     }

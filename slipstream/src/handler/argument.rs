@@ -88,6 +88,7 @@ claims! {
 ///
 /// # Errors
 /// If it is not there, or the message was given away to a call before and cannot be copied.
+#[inline]
 pub fn argument<A, T, D, M>(message: &mut Message<T, D>, copy: Option<fn(&T) -> T>, step: &Step) -> Result<A>
 where
     A: Argument<T, D, M>,

@@ -6,7 +6,7 @@ use crate::sink::Sends;
 use crate::step::{Interrupt, Step};
 use futures_core::Stream;
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::pin::Pin;
 
 /// Sends a `Vec`, an `Option` or a range whole, as one output.
@@ -116,8 +116,8 @@ impl<S> Sends for Yields<S> {}
 impl Outputs for Nothing {
     type Item = Never;
 
-    async fn next(&mut self, _: &Step) -> Result<Option<Self::Item>, Interrupt> {
-        Ok(None)
+    fn next(&mut self, _: &Step) -> impl Future<Output = Result<Option<Self::Item>, Interrupt>> + Send {
+        ready(Ok(None))
     }
 }
 
@@ -125,8 +125,8 @@ impl<T: Send> Outputs for Maybe<T> {
     type Item = T;
 
     #[inline]
-    async fn next(&mut self, _: &Step) -> Result<Option<T>, Interrupt> {
-        Ok(self.item.take())
+    fn next(&mut self, _: &Step) -> impl Future<Output = Result<Option<T>, Interrupt>> + Send {
+        ready(Ok(self.item.take()))
     }
 
     #[inline]
@@ -135,11 +135,11 @@ impl<T: Send> Outputs for Maybe<T> {
     }
 }
 
-impl<I: Iterator + Send> Outputs for Each<I> {
+impl<I: Iterator<Item: Send> + Send> Outputs for Each<I> {
     type Item = I::Item;
 
-    async fn next(&mut self, _: &Step) -> Result<Option<I::Item>, Interrupt> {
-        Ok(self.0.as_mut().and_then(Iterator::next))
+    fn next(&mut self, _: &Step) -> impl Future<Output = Result<Option<I::Item>, Interrupt>> + Send {
+        ready(Ok(self.0.as_mut().and_then(Iterator::next)))
     }
 }
 

@@ -23,6 +23,7 @@ impl Breath {
     }
 
     /// One more message; `true` if it is time to let others run.
+    #[inline]
     pub(crate) fn is_out(&mut self) -> bool {
         self.left -= 1;
         if self.left > 0 {

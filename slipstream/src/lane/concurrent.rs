@@ -3,7 +3,7 @@
 //! Each lane has positions of its own. One that has nothing to do counts as far as the dispatcher is, so that it does not
 //! hold the source back at the next start.
 
-use super::Lane;
+use super::{Lane, Message};
 use crate::error::{Error, ErrorKind, Result};
 use crate::flow::Flow;
 use crate::pulled::{At, Traced, panic_text};
@@ -119,9 +119,9 @@ where
                 ended(joined)?;
                 continue;
             }
-            next = lane.next_traced(&mut flow) => next?,
+            next = lane.next(&mut flow) => next?,
         };
-        let Some(traced) = next else { break };
+        let Some(traced) = next.and_then(Message::into_traced) else { break };
         let ats = step.hand_over();
         for at in &ats {
             match seen.iter_mut().find(|seen| seen.partition == at.partition) {

@@ -10,24 +10,30 @@ use futures_core::Stream;
 pub struct Message<T, D> {
     item: Option<T>,
     pub(crate) about: D,
-    /// Whether the item was given away for good.
-    given: bool,
+    /// How many messages of the source it stands for.
+    count: u32,
 }
 
 impl<T, D> Message<T, D> {
+    #[inline]
     pub(crate) fn new(traced: Traced<T, D>) -> Self {
-        Message { item: Some(traced.item), about: traced.about, given: false }
+        Message { item: Some(traced.item), about: traced.about, count: traced.count }
+    }
+
+    /// The trace again, for another lane.
+    pub(crate) fn into_traced(self) -> Option<Traced<T, D>> {
+        Some(Traced { item: self.item?, about: self.about, count: self.count })
     }
 
     /// Gives the message to a call: a copy if there may be another call and it can be copied, else itself.
     ///
     /// # Errors
     /// If it was given away before and could not be copied.
+    #[inline]
     pub fn give(&mut self, copy: Option<fn(&T) -> T>, step: &Step) -> Result<T> {
         if let (Some(item), Some(copy), true) = (&self.item, copy, step.may_repeat()) {
             return Ok(copy(item));
         }
-        self.given = true;
         self.item.take().ok_or_else(|| {
             Error::new(
                 ErrorKind::Misuse,

@@ -4,7 +4,8 @@ use super::offer::{NoSink, TakesTwo, ToFn};
 use super::{InHand, Ready, Shown};
 use crate::error::{BoxError, Error};
 use crate::step::{Interrupt, Step};
-use std::future::Future;
+use futures_util::future::Either;
+use std::future::{Future, ready};
 use std::marker::PhantomData;
 
 /// What a sink that takes an `A` is given.
@@ -45,16 +46,17 @@ impl<T, E> Answer<AResult> for Result<T, E> {}
 #[diagnostic::do_not_recommend]
 impl<F: Future> Answer<AFuture> for F {}
 
-/// Waits for what a sink function returned.
+/// Waits for what a sink function returned, and counts it.
 pub trait Settles<M>: Answer<M> {
     /// The end of it.
-    fn settle(self) -> impl Future<Output = Result<(), Interrupt>> + Send;
+    fn settle(self, in_hand: InHand<'_>) -> impl Future<Output = Result<(), Interrupt>> + Send;
 }
 
 impl Settles<AUnit> for () {
     #[inline]
-    fn settle(self) -> impl Future<Output = Result<(), Interrupt>> + Send {
-        std::future::ready(Ok(()))
+    fn settle(self, in_hand: InHand<'_>) -> impl Future<Output = Result<(), Interrupt>> + Send {
+        in_hand.delivered();
+        ready(Ok(()))
     }
 }
 
@@ -62,16 +64,22 @@ impl<T, E> Settles<AResult> for Result<T, E>
 where
     Result<T, E>: End,
 {
-    fn settle(self) -> impl Future<Output = Result<(), Interrupt>> + Send {
-        std::future::ready(self.end().map_err(Interrupt::Failed))
+    fn settle(self, in_hand: InHand<'_>) -> impl Future<Output = Result<(), Interrupt>> + Send {
+        ready(ended(self, in_hand))
     }
 }
 
 impl<F: Future<Output: End> + Send> Settles<AFuture> for F {
     #[inline]
-    async fn settle(self) -> Result<(), Interrupt> {
-        self.await.end().map_err(Interrupt::Failed)
+    async fn settle(self, in_hand: InHand<'_>) -> Result<(), Interrupt> {
+        ended(self.await, in_hand)
     }
+}
+
+fn ended(end: impl End, in_hand: InHand<'_>) -> Result<(), Interrupt> {
+    end.end().map_err(Interrupt::Failed)?;
+    in_hand.delivered();
+    Ok(())
 }
 
 /// What a sink ends with.
@@ -120,15 +128,28 @@ where
     R: Settles<M>,
 {
     #[inline]
-    async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
-        // From here on the step cannot conflict: the call is not made in vain.
-        step.hold().await?;
+    fn give(&self, item: T, step: &Step, at: usize) -> impl Future<Output = Result<(), Interrupt>> + Send {
+        if step.is_untouched() {
+            return Either::Left(self.call(item, step, at));
+        }
+        Either::Right(Box::pin(async move {
+            // From here on the step cannot conflict: the call is not made in vain.
+            step.hold().await?;
+            self.call(item, step, at).await
+        }))
+    }
+}
+
+impl<F, A, R, M> FnSink<F, A, R, M>
+where
+    F: Fn(A) -> R,
+    R: Settles<M>,
+{
+    #[inline]
+    fn call<T: Fits<A>>(&self, item: T, step: &Step, at: usize) -> impl Future<Output = Result<(), Interrupt>> + Send {
         step.at_sink(at);
         let in_hand = InHand::offer(step.outputs(at));
-        let answer = (self.0)(item.fit()).settle();
-        answer.await?;
-        in_hand.delivered();
-        Ok(())
+        (self.0)(item.fit()).settle(in_hand)
     }
 }
 

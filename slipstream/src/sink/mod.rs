@@ -84,8 +84,13 @@ impl<T: Clone> Copies for T {
 /// # Errors
 /// What the sink failed with.
 #[inline]
-pub async fn send<T, S: Ready<T>>(step: &Step, at: usize, item: T, sink: &S) -> Result<(), Interrupt> {
-    sink.give(item, step, at).await
+pub fn send<'a, T, S: Ready<T>>(
+    step: &'a Step,
+    at: usize,
+    item: T,
+    sink: &'a S,
+) -> impl Future<Output = Result<(), Interrupt>> + Send + use<'a, T, S> {
+    sink.give(item, step, at)
 }
 
 /// Gives an output to a sink, again if it fails and the policy says so: the sink alone, not the handler.
@@ -120,30 +125,35 @@ pub async fn resend<T: Copies + Send, S: Ready<T> + Sync>(
 pub(crate) struct InHand<'a>(Option<&'a ledger::Outputs>);
 
 impl<'a> InHand<'a> {
+    #[inline]
     pub(crate) fn offer(outputs: &'a ledger::Outputs) -> Self {
         outputs.offered.add(1);
-        outputs.open.add_shared(1);
+        outputs.in_hand.add(1);
         InHand(Some(outputs))
     }
 
     /// The sink took it.
+    #[inline]
     pub(crate) fn delivered(mut self) {
         if let Some(outputs) = self.0.take() {
-            outputs.open.sub_shared(1);
+            outputs.in_hand.sub(1);
             outputs.delivered.add(1);
         }
     }
 
     /// It waits for the end of the step, where it is counted.
     pub(crate) fn staged(mut self) {
-        self.0 = None;
+        if let Some(outputs) = self.0.take() {
+            outputs.open.add_shared(1);
+            outputs.in_hand.sub(1);
+        }
     }
 }
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
         if let Some(outputs) = self.0.take() {
-            outputs.open.sub_shared(1);
+            outputs.in_hand.sub(1);
             outputs.failed.add(1);
         }
     }

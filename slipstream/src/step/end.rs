@@ -18,6 +18,12 @@ pub(crate) enum Ended {
 }
 
 impl Step {
+    /// Whether the step has read and written nothing: then there is nothing to hold.
+    #[inline]
+    pub(crate) fn is_untouched(&self) -> bool {
+        !self.inner.gathered.is_touched()
+    }
+
     /// Holds what the step has touched before a function is called as a sink, so that the call is not made in vain.
     pub(crate) async fn hold(&self) -> Result<(), Interrupt> {
         let Some(mut buffers) = self.inner.gathered.take() else { return Ok(()) };
@@ -30,6 +36,37 @@ impl Step {
     ///
     /// `false`: the step is stale, and runs again.
     pub(crate) async fn end(&self, ended: Ended, count: u32) -> Result<bool> {
+        let stands = self.end_touched().await?;
+        if stands {
+            self.count_end(ended, count);
+        }
+        Ok(stands)
+    }
+
+    /// Ends a step that has touched nothing and whose source has no positions; `false` if it is not such a one.
+    #[inline]
+    pub(crate) fn end_untouched(&self, ended: Ended, count: u32) -> bool {
+        let untouched = self.here().track.is_none() && !self.inner.gathered.is_touched();
+        if untouched {
+            self.count_end(ended, count);
+        }
+        untouched
+    }
+
+    #[inline]
+    fn count_end(&self, ended: Ended, count: u32) {
+        let counts = self.counts();
+        counts.open.sub(count.into());
+        let column = match ended {
+            Ended::Done => &counts.done,
+            Ended::Filtered => &counts.filtered,
+            Ended::Skipped => &counts.skipped,
+            Ended::Dead => &counts.dead,
+        };
+        column.add(count.into());
+    }
+
+    async fn end_touched(&self) -> Result<bool> {
         let places = match self.track() {
             Some(mut track) if self.counts().held.get() == 0 => track.behind(),
             _ => Vec::new(),
@@ -42,15 +79,6 @@ impl Step {
         {
             track.moved();
         }
-        let counts = self.counts();
-        counts.open.sub(count.into());
-        let column = match ended {
-            Ended::Done => &counts.done,
-            Ended::Filtered => &counts.filtered,
-            Ended::Skipped => &counts.skipped,
-            Ended::Dead => &counts.dead,
-        };
-        column.add(count.into());
         Ok(true)
     }
 

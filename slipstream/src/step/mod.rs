@@ -72,14 +72,14 @@ pub(crate) struct About {
 pub struct Step {
     inner: Arc<Inner>,
     /// The source that this handle stands for; the one whose message is in hand if none.
-    branch: Option<usize>,
+    branch: Option<Arc<Branch>>,
 }
 
 struct Inner {
     app: Arc<Shared>,
     about: Arc<About>,
     /// One for each source of the handler.
-    branches: Vec<Branch>,
+    branches: Vec<Arc<Branch>>,
     /// The source whose message is in hand.
     active: AtomicUsize,
     outputs: Vec<Arc<Outputs>>,
@@ -115,7 +115,8 @@ impl Step {
     /// The step of a lane, with the sources that its handler has.
     pub(crate) fn new(app: &Arc<Shared>, about: &Arc<About>, branches: Vec<Branch>) -> Self {
         let sinks = about.sinks.iter();
-        let only = (branches.len() == 1).then_some(0);
+        let branches: Vec<Arc<Branch>> = branches.into_iter().map(Arc::new).collect();
+        let only = branches.first().filter(|_| branches.len() == 1).cloned();
         let inner = Inner {
             app: app.clone(),
             about: about.clone(),
@@ -133,7 +134,7 @@ impl Step {
 
     /// The handle for the flow of one source.
     pub(crate) fn branch(&self, branch: usize) -> Self {
-        Step { inner: self.inner.clone(), branch: Some(branch) }
+        Step { inner: self.inner.clone(), branch: self.inner.branches.get(branch).cloned() }
     }
 
     /// The message in hand comes from this source.
@@ -141,18 +142,25 @@ impl Step {
         self.inner.active.store(branch, Relaxed);
     }
 
+    #[inline]
     fn here(&self) -> &Branch {
-        &self.inner.branches[self.branch.unwrap_or_else(|| self.inner.active.load(Relaxed))]
+        match &self.branch {
+            Some(branch) => branch,
+            None => &self.inner.branches[self.inner.active.load(Relaxed)],
+        }
     }
 
+    #[inline]
     pub(crate) fn app(&self) -> &Arc<Shared> {
         &self.inner.app
     }
 
+    #[inline]
     pub(crate) fn about(&self) -> &About {
         &self.inner.about
     }
 
+    #[inline]
     pub(crate) fn counts(&self) -> &Arc<Messages> {
         &self.here().counts
     }
@@ -167,6 +175,7 @@ impl Step {
     }
 
     /// The positions in the source, if it has any.
+    #[inline]
     fn track(&self) -> Option<MutexGuard<'_, Track>> {
         Some(self.here().track.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -174,6 +183,7 @@ impl Step {
     /// A message left the source for the pipe; `false` if this handler has done it already.
     ///
     /// What comes through a queue was `counted` when it was put in.
+    #[inline]
     pub(crate) fn took(&self, at: Option<At>, counted: bool) -> bool {
         let counts = self.counts();
         if counted {
@@ -218,6 +228,7 @@ impl Step {
     }
 
     /// A pipe of ours leaves messages out.
+    #[inline]
     pub(crate) fn filtered(&self, count: u32) {
         self.counts().filtered.add(count.into());
     }
@@ -233,11 +244,13 @@ impl Step {
     }
 
     /// A pipe that is not ours has these in its hands.
+    #[inline]
     pub(crate) fn in_hand(&self, count: u32) {
         self.counts().open.add(count.into());
     }
 
     /// A pipe that is not ours gave these back with an output.
+    #[inline]
     pub(crate) fn out_of_hand(&self, count: u32) {
         self.counts().open.sub(count.into());
     }
@@ -249,18 +262,22 @@ impl Step {
     }
 
     /// Whether a call may be made again.
+    #[inline]
     pub(crate) fn may_repeat(&self) -> bool {
         self.inner.about.may_repeat.load(Relaxed)
     }
 
+    #[inline]
     pub(crate) fn at_handler(&self) {
         self.inner.stage.store(IN_HANDLER, Relaxed);
     }
 
+    #[inline]
     pub(crate) fn at_sink(&self, sink: usize) {
         self.inner.stage.store(IN_SINK + sink as u32, Relaxed);
     }
 
+    #[inline]
     pub(crate) fn at_pipe(&self) {
         self.inner.stage.store(IN_PIPE, Relaxed);
     }
@@ -274,6 +291,7 @@ impl Step {
     }
 
     /// The counters of a sink.
+    #[inline]
     pub(crate) fn outputs(&self, sink: usize) -> &Arc<Outputs> {
         &self.inner.outputs[sink]
     }
@@ -296,13 +314,16 @@ impl Step {
         self.inner.faulty.store(true, Relaxed);
     }
 
+    #[inline]
     pub(crate) fn take_fault(&self) -> Option<Fault> {
-        if !self.inner.faulty.swap(false, Relaxed) {
+        if !self.inner.faulty.load(Relaxed) {
             return None;
         }
+        self.inner.faulty.store(false, Relaxed);
         self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    #[inline]
     pub(crate) fn has_fault(&self) -> bool {
         self.inner.faulty.load(Relaxed)
     }

@@ -109,7 +109,6 @@ struct Table {
     /// Whatever is in neither generation was last written at or before this.
     floor: u64,
     open: BTreeMap<RowKey, Cell>,
-    open_bytes: usize,
     frozen: Option<Arc<BTreeMap<RowKey, Cell>>>,
     frozen_at: u64,
     holds: HashMap<RowKey, u64>,
@@ -138,16 +137,20 @@ impl Table {
 
 /// The protocol: steps begin, read, write, hold and end; cuts are taken between them.
 #[derive(Default)]
-pub(crate) struct Protocol(Mutex<Table>);
+pub(crate) struct Protocol {
+    table: Mutex<Table>,
+    /// The size of what the open generation wrote; beside the table, since lanes look at it before each step.
+    open_bytes: AtomicUsize,
+}
 
 impl Protocol {
     /// A protocol whose last commit had this sequence.
     pub(crate) fn after(sequence: u64) -> Self {
-        Protocol(Mutex::new(Table { sequence, ..Table::default() }))
+        Protocol { table: Mutex::new(Table { sequence, ..Table::default() }), open_bytes: AtomicUsize::new(0) }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A step's buffers, to be used for one step after another.
@@ -213,7 +216,7 @@ impl Protocol {
         }
         for (row, value) in std::mem::take(&mut txn.writes) {
             table.clock += 1;
-            table.open_bytes += row.len() + value.as_ref().map_or(0, Bytes::len);
+            self.open_bytes.fetch_add(row.len() + value.as_ref().map_or(0, Bytes::len), Ordering::Relaxed);
             table.open.insert(row, Cell { value, version: table.clock });
         }
         for (key, place) in places {
@@ -260,7 +263,7 @@ impl Protocol {
             return None;
         }
         let rows = Arc::new(std::mem::take(&mut table.open));
-        table.open_bytes = 0;
+        self.open_bytes.store(0, Ordering::Relaxed);
         table.frozen = Some(rows.clone());
         table.frozen_at = table.clock;
         table.sequence += 1;
@@ -279,7 +282,7 @@ impl Protocol {
 
     /// The size of what the open generation wrote, in bytes.
     pub(crate) fn open_bytes(&self) -> usize {
-        self.table().open_bytes
+        self.open_bytes.load(Ordering::Relaxed)
     }
 }
 

@@ -174,14 +174,20 @@ impl State {
         let _ = self.protocol.end(&mut Txn::default(), places, 0);
     }
 
+    /// Whether the open generation is below its cap.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.protocol.open_bytes() <= OPEN_BYTES
+    }
+
     /// Waits while the open generation is over its cap.
     pub(crate) async fn room(&self) {
-        while self.protocol.open_bytes() > OPEN_BYTES {
+        while !self.has_room() {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
             self.wanted.notify_one();
-            if self.protocol.open_bytes() > OPEN_BYTES {
+            if !self.has_room() {
                 changed.await;
             }
         }
