@@ -91,8 +91,11 @@ fn lane(handler: &Handler) -> TokenStream {
                 __wiring.concurrent(#lanes, #source, |__flow| { #pipe __flow }, #key, #run);
             };
         }
-        let handle = if lends(handler) { quote!(handle_lent) } else { quote!(handle) };
-        return quote!(__wiring.#handle(#source, #run););
+        if lends(handler) {
+            return quote!(__wiring.handle_lent(#source, #run););
+        }
+        let pipe = pipes(handler);
+        return quote!(__wiring.handle(#source, |__flow| { #pipe __flow }, #run););
     }
     let message = message(handler).map_or_else(|| quote!(()), |ty| quote!(#ty));
     let branches = handler.sources.iter().map(|source| {
@@ -111,28 +114,22 @@ fn lane(handler: &Handler) -> TokenStream {
     }
 }
 
-/// The loop of the lane: one round for each message, and within it one for each call.
+/// The loop of the lane: one round for each call.
 fn run(handler: &Handler) -> TokenStream {
-    let apart = handler.sources.len() > 1 || handler.concurrency.is_some();
-    let pipe = if apart { TokenStream::new() } else { pipes(handler) };
     let copy = copy(handler);
+    let buries = handler.on_error.as_ref().filter(|_| handler.buries()).map(|policy| {
+        let span = syn::spanned::Spanned::span(policy);
+        quote_spanned!(span=> __lane.buries();)
+    });
     let call = call(handler);
-    let settle = if handler.buries() { quote!(settle_or_bury) } else { quote!(settle) };
-    let message_mut = copy.is_some().then(|| quote!(mut));
-    let flow_mut = quote!(let mut __flow = __flow;);
+    // A handler that looks at nothing of its message needs no name for it.
+    let message = if handler.arguments.is_empty() { quote!(_) } else { quote!(__message) };
     quote! {
-        |__flow, mut __lane, __step| async move {
-            #pipe
-            #flow_mut
+        |mut __lane, __step| async move {
             #copy
-            while let __rt::Some(#message_mut __message) = __lane.next(&mut __flow).await? {
-                while __lane.again() {
-                    let __done = {
-                        let __call = __rt::pin!(async { #call });
-                        __lane.attempt(__call).await
-                    };
-                    __lane.#settle(__done, &__message).await?;
-                }
+            #buries
+            while let __rt::Some(#message) = __lane.next().await? {
+                #call
             }
             __rt::Ok(())
         }
@@ -157,10 +154,10 @@ fn copy(handler: &Handler) -> Option<TokenStream> {
     match taken {
         Some(argument) if !by_reference && (handler.retries() || handler.buries()) => {
             let span = argument.span;
-            Some(quote_spanned!(span=> let __copy = __rt::kept(&__flow);))
+            Some(quote_spanned!(span=> let __copy = __rt::kept(&__lane);))
         }
         _ if by_reference || handler.arguments.is_empty() => None,
-        _ => Some(quote!(let __copy = __rt::Copier::of(&__flow).copier();)),
+        _ => Some(quote!(let __copy = __rt::Copier::of(&__lane).copier();)),
     }
 }
 
@@ -179,7 +176,8 @@ fn call(handler: &Handler) -> TokenStream {
         #arguments
         #returned
         #sinks
-        __rt::Ok(__outputs.sent())
+        let __sent = __outputs.sent();
+        __lane.end(__sent).await?;
     }
 }
 
@@ -187,13 +185,13 @@ fn arguments(arguments: &[Argument]) -> TokenStream {
     if let [Argument { local, ty, span, by }] = arguments {
         return match by {
             By::Value => quote_spanned!(*span=>
-                let #local = __rt::argument::<#ty, _, _, _>(&mut __message, __copy, &__step)?;
+                let #local = __rt::argument::<#ty, _, _, _>(__message, __copy, &__step)?;
             ),
             By::Reference => quote_spanned!(*span=> let #local = __rt::view::<#ty, _, _>(__message.look()?);),
         };
     }
     let looked = arguments.iter().map(|Argument { local, ty, span, by }| match by {
-        By::Value => quote_spanned!(*span=> let #local = __rt::look::<#ty, _, _, _>(&__message, &__step)?;),
+        By::Value => quote_spanned!(*span=> let #local = __rt::look::<#ty, _, _, _>(__message, &__step)?;),
         By::Reference => quote_spanned!(*span=> let #local = __rt::view::<#ty, _, _>(__message.look()?);),
     });
     let values: Vec<_> = arguments.iter().filter(|argument| argument.by == By::Value).collect();
@@ -203,7 +201,7 @@ fn arguments(arguments: &[Argument]) -> TokenStream {
     let rest = if values.len() < arguments.len() {
         quote!(let __rest = __rt::Rest::taken();)
     } else {
-        quote!(let __rest = __rt::Rest::of(&mut __message, __copy, &__step);)
+        quote!(let __rest = __rt::Rest::of(__message, __copy, &__step);)
     };
     let last = values.len() - 1;
     let taken = values.iter().enumerate().map(|(at, Argument { local, span, .. })| {

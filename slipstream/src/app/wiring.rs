@@ -3,13 +3,13 @@
 use super::lanes::{Joined, Joining, Member, Plan};
 use crate::error::Result;
 use crate::flow::{Feed, Flow, Lent, Merged, Supply};
-use crate::lane::{Crew, Lane, Lend, Work, dispatch};
+use crate::lane::{Bench, Crew, Lane, Lend, Work, dispatch, drive};
 use crate::needs::Needs;
 use crate::policy::{Policy, stop};
 use crate::pulled::Traced;
 use crate::registry::Entry;
 use crate::source::{Source, SourceId};
-use crate::step::{About, Branch, Step, Track};
+use crate::step::{About, Branch, Interrupt, Step, Track};
 use futures_core::Stream;
 use std::future::Future;
 use std::sync::Arc;
@@ -97,53 +97,64 @@ impl<'a> Wiring<'a> {
         }
     }
 
-    /// The handler's one source, whose messages it takes by value or looks at behind a pipe.
-    pub fn handle<T, F, Fut>(&mut self, source: Source<T>, run: F)
+    /// The handler's one source, whose messages it takes by value, or behind a pipe.
+    pub fn handle<T, S, U, D, P, F, Fut>(&mut self, source: Source<T>, pipe: P, run: F)
     where
         T: Send + Sync + 'static,
-        F: FnOnce(Flow<Feed<T>>, Lane, Step) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<()>> + Send + 'static,
+        S: Stream<Item = Traced<U, D>> + Unpin + Send + 'static,
+        U: Send + 'static,
+        D: Send + 'static,
+        P: FnOnce(Flow<Feed<T>>) -> Flow<S> + Send + 'static,
+        F: Fn(Lane<S, U, D>, Step) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), Interrupt>> + Send + 'static,
     {
-        self.join::<T, T, F, Fut>(source, run);
+        self.join::<T, T, S, U, D, P, F, Fut>(source, pipe, run);
     }
 
     /// The handler's one source, whose messages it only looks at.
     pub fn handle_lent<T, F, Fut>(&mut self, source: Source<T>, run: F)
     where
         T: Send + Sync + 'static,
-        F: FnOnce(Flow<Feed<Lent<T>>>, Lane, Step) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<()>> + Send + 'static,
+        F: Fn(Lane<Feed<Lent<T>>, Lent<T>, ()>, Step) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), Interrupt>> + Send + 'static,
     {
-        self.join::<T, Lent<T>, F, Fut>(source, run);
+        self.join::<T, Lent<T>, _, _, _, _, F, Fut>(source, |flow| flow, run);
     }
 
-    fn join<T, U, F, Fut>(&mut self, mut source: Source<T>, run: F)
+    fn join<T, W, S, U, D, P, F, Fut>(&mut self, mut source: Source<T>, pipe: P, run: F)
     where
         T: Send + Sync + 'static,
-        U: Lend<T>,
-        F: FnOnce(Flow<Feed<U>>, Lane, Step) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<()>> + Send + 'static,
+        W: Lend<T>,
+        S: Stream<Item = Traced<U, D>> + Unpin + Send + 'static,
+        U: Send + 'static,
+        D: Send + 'static,
+        P: FnOnce(Flow<Feed<W>>) -> Flow<S> + Send + 'static,
+        F: Fn(Lane<S, U, D>, Step) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), Interrupt>> + Send + 'static,
     {
         self.name_source(&mut source, 0);
         let about = self.about();
         let name = about.name.clone();
         let (buffer, keep) = (self.buffer, about.clone());
         let join = Box::new(move |joining: Joining<T>| {
-            let branch = joining.branch(&about.name);
-            let step = Step::new(&joining.app, &about, vec![branch]);
+            let step = Step::new(&joining.app, &about, vec![joining.branch(&about.name)]);
             let gate = joining.gate.clone();
             let future = |supply, queued: Option<bool>| {
-                let flow = Flow::new(Feed::new(supply, gate.clone(), step.clone()), step.clone());
-                let lane = Lane::new(step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
-                crate::scope::enter(step.current(), run(flow, lane, step.clone()))
+                let flow = pipe(Flow::new(Feed::new(supply, gate.clone(), step.clone()), step.clone()));
+                let bench = Bench::new(flow, step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
+                crate::scope::enter(step.current(), drive(bench, step.clone(), run))
             };
-            joined::<T, U, _>(joining.source, buffer, &step, future)
+            joined::<T, W, _>(joining.source, buffer, &step, future)
         });
-        let writes = std::mem::take(&mut self.plan.needs.writes);
-        self.plan.abouts.push(keep);
         let readers = vec![name.clone()];
-        let (lends, queued) = (U::LENDS, buffer.is_some());
-        let member = Member { name, readers, place: self.place.clone(), lends, queued, writes, join };
+        let (lends, queued) = (W::LENDS, buffer.is_some());
+        self.add(keep, source, Member { name, readers, place: self.place.clone(), lends, queued, writes: Vec::new(), join });
+    }
+
+    /// Adds the handler to the lane of its source, with the topics that it writes to.
+    fn add<T: Send + Sync + 'static>(&mut self, about: Arc<About>, source: Source<T>, mut member: Member<T>) {
+        member.writes = std::mem::take(&mut self.plan.needs.writes);
+        self.plan.abouts.push(about);
         self.plan.add(source, member);
     }
 
@@ -156,8 +167,8 @@ impl<'a> Wiring<'a> {
         D: Send + 'static,
         P: FnOnce(Flow<Feed<T>>) -> Flow<S> + Send + 'static,
         H: Fn(&U) -> u32 + Send + 'static,
-        F: Fn(Flow<Work<U, D>>, Lane, Step) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<()>> + Send + 'static,
+        F: Fn(Lane<Work<U, D>, U, D>, Step) -> Fut + Clone + Send + 'static,
+        Fut: Future<Output = Result<(), Interrupt>> + Send + 'static,
     {
         self.name_source(&mut source, 0);
         let about = self.about();
@@ -173,20 +184,19 @@ impl<'a> Wiring<'a> {
             for reader in &names {
                 let track = joining.positions.then(|| Track::new(&joining.name, reader));
                 let branch = Branch::new(&joining.app, &joining.name, &about.name, track);
-                crew.hire(Step::new(&joining.app, &about, vec![branch]), &run);
+                crew.hire(&Step::new(&joining.app, &about, vec![branch]), run.clone());
             }
             let gate = joining.gate.clone();
             let future = |supply, queued: Option<bool>| {
                 let flow = pipe(Flow::new(Feed::new(supply, gate.clone(), step.clone()), step.clone()));
-                let lane = Lane::new(step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
-                crate::scope::enter(step.current(), dispatch(flow, lane, step.clone(), crew, key))
+                let bench = Bench::new(flow, step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
+                crate::scope::enter(step.current(), dispatch(bench, step.clone(), crew, key))
             };
             joined(joining.source, buffer, &step, future)
         });
-        let writes = std::mem::take(&mut self.plan.needs.writes);
-        self.plan.abouts.push(keep);
         let queued = buffer.is_some();
-        self.plan.add(source, Member { name, readers, place: self.place.clone(), lends: false, queued, writes, join });
+        let place = self.place.clone();
+        self.add(keep, source, Member { name, readers, place, lends: false, queued, writes: Vec::new(), join });
     }
 
     /// Several sources, whose messages become `M`s.
@@ -280,8 +290,8 @@ impl<M: Send + Sync + 'static> Merge<'_, '_, M> {
     /// How the handler runs over all of them.
     pub fn handle<F, Fut>(self, run: F)
     where
-        F: FnOnce(Flow<Merged<M>>, Lane, Step) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<()>> + Send + 'static,
+        F: Fn(Lane<Merged<M>, M, ()>, Step) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), Interrupt>> + Send + 'static,
     {
         let about = self.wiring.about();
         self.wiring.plan.abouts.push(about.clone());
@@ -305,9 +315,8 @@ impl<M: Send + Sync + 'static> Merge<'_, '_, M> {
             }
             let step = Step::new(app, &about, kept);
             let merged = Merged::new(landings.into_iter().map(|land| land(&step)).collect(), step.clone());
-            let lane = Lane::new(step.clone(), gates.into_iter().next(), true);
-            let future = run(Flow::new(merged, step.clone()), lane, step.clone());
-            let future = Box::pin(crate::scope::enter(step.current(), future));
+            let bench = Bench::new(Flow::new(merged, step.clone()), step.clone(), gates.into_iter().next(), true);
+            let future = Box::pin(crate::scope::enter(step.current(), drive(bench, step, run)));
             super::job::Job { name: about.name.clone(), future, writes }
         }));
     }

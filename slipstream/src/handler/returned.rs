@@ -154,7 +154,7 @@ where
         if self.sent > done {
             step.end_yield(self.sent).await?;
         }
-        step.at_handler();
+        step.in_handler();
         let Some(stream) = &mut self.stream else { return Ok(None) };
         while let Some(item) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
             self.sent += 1;

@@ -3,11 +3,11 @@
 //! Each lane has positions of its own. One that has nothing to do counts as far as the dispatcher is, so that it does not
 //! hold the source back at the next start.
 
-use super::{Lane, Message};
+use super::{Bench, Lane, drive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::flow::Flow;
 use crate::pulled::{At, Traced, panic_text};
-use crate::step::Step;
+use crate::step::{Interrupt, Step};
 use futures_core::Stream;
 use std::future::Future;
 use std::pin::Pin;
@@ -76,17 +76,19 @@ impl<T, D> Crew<T, D> {
     }
 
     /// Adds a lane. Must be called on the runtime.
-    pub(crate) fn hire<Fut>(&mut self, step: Step, run: impl FnOnce(Flow<Work<T, D>>, Lane, Step) -> Fut)
+    pub(crate) fn hire<F, Fut>(&mut self, step: &Step, run: F)
     where
-        Fut: Future<Output = Result<()>> + Send + 'static,
+        T: Send + 'static,
+        D: Send + 'static,
+        F: Fn(Lane<Work<T, D>, T, D>, Step) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), Interrupt>> + Send + 'static,
     {
         let (queue, receiver) = mpsc::channel(WAITING);
         let under_way = Arc::<AtomicUsize>::default();
         let work = Work { queue: receiver, step: step.clone(), under_way: under_way.clone(), busy: false };
-        let lane = Lane::new(step.clone(), None, true);
-        let future = run(Flow::new(work, step.clone()), lane, step.clone());
-        self.lanes.spawn(crate::scope::enter(step.current(), future));
-        self.hands.push(Hand { queue, step, under_way });
+        let bench = Bench::new(Flow::new(work, step.clone()), step.clone(), None, true);
+        self.lanes.spawn(crate::scope::enter(step.current(), drive(bench, step.clone(), run)));
+        self.hands.push(Hand { queue, step: step.clone(), under_way });
     }
 
     /// Moves the positions of the lanes that have nothing to do: what went by was not for them, or is done.
@@ -101,8 +103,7 @@ impl<T, D> Crew<T, D> {
 
 /// Takes messages out of the pipe and hands each to the lane of its key, until the flow ends; then waits for the lanes.
 pub(crate) async fn dispatch<S, T, D>(
-    mut flow: Flow<S>,
-    mut lane: Lane,
+    mut bench: Box<Bench<S, T, D>>,
     step: Step,
     mut crew: Crew<T, D>,
     key: impl Fn(&T) -> u32,
@@ -119,9 +120,14 @@ where
                 ended(joined)?;
                 continue;
             }
-            next = lane.next(&mut flow) => next?,
+            next = bench.take() => next,
         };
-        let Some(traced) = next.and_then(Message::into_traced) else { break };
+        let traced = match next {
+            Ok(Some(traced)) => traced,
+            Ok(None) => break,
+            Err(Interrupt::Stop(error) | Interrupt::Failed(error)) => return Err(error),
+            Err(Interrupt::Stale) => continue, // taking reads nothing
+        };
         let ats = step.hand_over();
         for at in &ats {
             match seen.iter_mut().find(|seen| seen.partition == at.partition) {

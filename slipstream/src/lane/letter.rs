@@ -1,5 +1,6 @@
 //! What a dead-letter topic is sent of a message.
 
+use super::Message;
 use crate::flow::Lent;
 use crate::log::RawHeaders;
 use bytes::Bytes;
@@ -11,6 +12,9 @@ pub struct RawLetter {
     pub(crate) value: Option<Bytes>,
     pub(crate) headers: RawHeaders,
 }
+
+/// How a lane writes the letter of its message.
+pub(super) type Letters<T, D> = fn(&Message<T, D>) -> Option<RawLetter>;
 
 /// A message that can be sent to a dead-letter topic: a record as it came, anything else as JSON.
 #[diagnostic::on_unimplemented(

@@ -1,17 +1,17 @@
 //! The message in a lane's hand, and the copies that are made of it when a call may have to be made again.
 
+use super::Lane;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flow::{Flow, Lent};
+use crate::flow::Lent;
 use crate::pulled::Traced;
 use crate::step::Step;
-use futures_core::Stream;
 
 /// A message in a lane's hand, with what describes the record that it came from.
 pub struct Message<T, D> {
     item: Option<T>,
     pub(crate) about: D,
     /// How many messages of the source it stands for.
-    count: u32,
+    pub(super) count: u32,
 }
 
 impl<T, D> Message<T, D> {
@@ -88,15 +88,12 @@ impl<T, D> Look for Message<T, D> {
     }
 }
 
-/// Asks whether the messages of a flow can be copied.
+/// Asks whether the messages of a lane can be copied.
 pub struct Copier<T>(std::marker::PhantomData<fn() -> T>);
 
 impl<T> Copier<T> {
-    /// For the messages of this flow.
-    pub fn of<S, D>(_: &Flow<S>) -> Self
-    where
-        S: Stream<Item = Traced<T, D>>,
-    {
+    /// For the messages of this lane.
+    pub fn of<S, D>(_: &Lane<S, T, D>) -> Self {
         Copier(std::marker::PhantomData)
     }
 
@@ -131,10 +128,9 @@ impl<T> Copies<T> for Copier<T> {
     }
 }
 
-/// How to copy the messages of a flow, where a policy may need one again.
-pub fn kept<S, T, D>(_: &Flow<S>) -> Option<fn(&T) -> T>
+/// How to copy the messages of a lane, where a policy may need one again.
+pub fn kept<S, T, D>(_: &Lane<S, T, D>) -> Option<fn(&T) -> T>
 where
-    S: Stream<Item = Traced<T, D>>,
     T: Kept,
 {
     Some(T::keep)

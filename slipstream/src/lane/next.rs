@@ -1,10 +1,9 @@
 //! Taking a message: out of the pipe, when there is room for what may come of it.
 
-use super::{Lane, Message};
+use super::{Bench, Message};
 use crate::error::Result;
-use crate::flow::Flow;
 use crate::pulled::Traced;
-use crate::step::Step;
+use crate::step::{Interrupt, Step};
 use futures_core::Stream;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,65 +13,81 @@ use std::time::Duration;
 /// Something that a lane waits for before it can take a message.
 type Wait = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
-/// The future of [`Lane::next`].
-pub struct Next<'a, S> {
-    lane: &'a mut Lane,
-    flow: &'a mut Flow<S>,
+/// The future of [`Lane::next`](super::Lane::next), by hand: most messages wait for nothing.
+struct Next<'a, S, T, D> {
+    bench: &'a mut Bench<S, T, D>,
     begun: bool,
     wait: Option<Wait>,
 }
 
-impl Lane {
-    /// The next message that comes out of the pipe; `None` when the source has ended or the app drains.
-    #[inline]
-    pub fn next<'a, S>(&'a mut self, flow: &'a mut Flow<S>) -> Next<'a, S> {
-        Next { lane: self, flow, begun: false, wait: None }
-    }
-}
-
-impl<S, T, D> Future for Next<'_, S>
+impl<S, T, D> Bench<S, T, D>
 where
     S: Stream<Item = Traced<T, D>> + Unpin,
 {
-    type Output = Result<Option<Message<T, D>>>;
+    /// The next message that comes out of the pipe, or the one in hand if it is to be handled again; `None` when the
+    /// source has ended or the app drains.
+    ///
+    /// # Errors
+    /// If the policy says stop for a message that could not be made.
+    #[inline]
+    pub async fn next(&mut self) -> Result<Option<&mut Message<T, D>>, Interrupt> {
+        if !std::mem::take(&mut self.again) {
+            Next { bench: self, begun: false, wait: None }.await?;
+        }
+        Ok(self.message.as_mut())
+    }
+
+    /// The next message, to be handed to another lane.
+    pub(crate) async fn take(&mut self) -> Result<Option<Traced<T, D>>, Interrupt> {
+        Next { bench: self, begun: false, wait: None }.await?;
+        Ok(self.message.take().and_then(Message::into_traced))
+    }
+}
+
+impl<S, T, D> Future for Next<'_, S, T, D>
+where
+    S: Stream<Item = Traced<T, D>> + Unpin,
+{
+    type Output = Result<(), Interrupt>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Next { lane, flow, begun, wait } = &mut *self;
+        let Next { bench, begun, wait } = &mut *self;
         if !*begun {
             *begun = true;
-            lane.step.at_pipe();
-            *wait = lane.before();
+            bench.message = None;
+            bench.step.at_pipe();
+            *wait = bench.before();
         }
         loop {
             if let Some(waiting) = wait {
-                ready!(waiting.as_mut().poll(cx))?;
+                ready!(waiting.as_mut().poll(cx)).map_err(Interrupt::Stop)?;
                 *wait = None;
-                lane.breath.begin();
+                bench.breath.begin();
             }
-            match flow.poll_traced(cx) {
+            match bench.flow.poll_traced(cx) {
                 Poll::Ready(Some(traced)) => {
-                    lane.count = traced.count;
-                    lane.attempts = 0;
-                    lane.again = true;
-                    lane.step.in_hand(traced.count);
-                    return Poll::Ready(Ok(Some(Message::new(traced))));
+                    bench.step.in_hand(traced.count);
+                    bench.step.at_handler();
+                    bench.attempts = 0;
+                    bench.message = Some(Message::new(traced));
+                    return Poll::Ready(Ok(()));
                 }
-                Poll::Ready(None) => return Poll::Ready(Ok(None)),
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
                 Poll::Pending => {}
             }
-            if let Some(fault) = lane.step.take_fault() {
-                *wait = Some(Box::pin(lane.step.clone().refuse(fault)));
+            if let Some(fault) = bench.step.take_fault() {
+                *wait = Some(Box::pin(bench.step.clone().refuse(fault)));
                 continue;
             }
-            return if lane.is_drained(cx) { Poll::Ready(Ok(None)) } else { Poll::Pending };
+            return if bench.is_drained(cx) { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
     }
 }
 
-impl<S> Unpin for Next<'_, S> {}
+impl<S, T, D> Unpin for Next<'_, S, T, D> {}
 
-impl Lane {
+impl<S, T, D> Bench<S, T, D> {
     /// What is to be waited for before a message is taken: others' turn on the thread, and room for what this lane
     /// writes and sends.
     #[inline]

@@ -58,7 +58,7 @@ impl Step {
         self.stage_letter(Outgoing { topic, partition: None, key, value, headers, timestamp: None });
     }
 
-    fn stopped(&self, stage: Stage, error: Error) -> Error {
+    pub(super) fn stopped(&self, stage: Stage, error: Error) -> Error {
         let (handler, origin, stage) = (&self.about().name, self.origin(), self.named(stage));
         let text = format!(
             "`{handler}` stopped at {origin} ({stage}): {error}; mend it and start again, or pass over such messages \

@@ -122,7 +122,7 @@ pub async fn resend<T: Copies + Send, S: Ready<T> + Sync>(
 }
 
 /// An output in a sink's hands: if it is dropped there, the sink has failed.
-pub(crate) struct InHand<'a>(Option<&'a ledger::Outputs>);
+pub struct InHand<'a>(Option<&'a ledger::Outputs>);
 
 impl<'a> InHand<'a> {
     #[inline]

@@ -12,7 +12,7 @@ pub(crate) use end::Ended;
 pub(crate) use track::Track;
 
 use crate::error::{Error, ErrorKind};
-use crate::ledger::{Messages, Outputs};
+use crate::ledger::{Count, Messages, Outputs};
 use crate::log::Outgoing;
 use crate::policy::Policy;
 use crate::pulled::{At, Fault, panic_text};
@@ -31,6 +31,8 @@ pub enum Interrupt {
     Stale,
     /// The handler, an argument or a sink failed.
     Failed(Error),
+    /// The lane cannot go on, whatever the policy.
+    Stop(Error),
 }
 
 impl<E: Into<Error>> From<E> for Interrupt {
@@ -86,6 +88,7 @@ struct Inner {
     gathered: Arc<Gathered>,
     /// 0 pipe, 1 handle, from 2 on a sink; plain numbers, since it is set for every message.
     stage: AtomicU32,
+    calls: Count,
     fault: Mutex<Option<Fault>>,
     faulty: AtomicBool,
     /// How many of the queues in front of this lane are empty for good, because the app drains.
@@ -125,6 +128,7 @@ impl Step {
             outputs: sinks.map(|sink| app.ledger.outputs(&about.name, sink)).collect(),
             gathered: Gathered::new(app.state.begin()),
             stage: AtomicU32::new(IN_PIPE),
+            calls: Count::default(),
             fault: Mutex::default(),
             faulty: AtomicBool::new(false),
             drained: AtomicUsize::new(0),
@@ -269,6 +273,17 @@ impl Step {
 
     #[inline]
     pub(crate) fn at_handler(&self) {
+        self.inner.stage.store(IN_HANDLER, Relaxed);
+        self.inner.calls.add(1);
+    }
+
+    /// Numbers the calls.
+    pub(crate) fn calls(&self) -> u64 {
+        self.inner.calls.get()
+    }
+
+    /// Back in the handler's body, after an output of it went to the sinks.
+    pub(crate) fn in_handler(&self) {
         self.inner.stage.store(IN_HANDLER, Relaxed);
     }
 
