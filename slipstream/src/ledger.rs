@@ -18,12 +18,6 @@ impl Count {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
-    /// Takes away where one task at a time writes.
-    #[inline]
-    pub(crate) fn sub(&self, n: u64) {
-        self.0.store(self.0.load(Relaxed).wrapping_sub(n), Relaxed);
-    }
-
     /// Adds where several threads write, as acknowledgements do.
     pub(crate) fn add_shared(&self, n: u64) {
         self.0.fetch_add(n, Relaxed);
@@ -40,6 +34,30 @@ impl Count {
     }
 }
 
+/// How many are somewhere: those that came and those that left, each counted at its own event. Two counters, since one
+/// that goes up and down with every message makes each wait for the one before.
+#[derive(Default)]
+pub(crate) struct Gauge {
+    came: Count,
+    left: Count,
+}
+
+impl Gauge {
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        self.came.add(n);
+    }
+
+    #[inline]
+    pub(crate) fn sub(&self, n: u64) {
+        self.left.add(n);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.came.get().wrapping_sub(self.left.get())
+    }
+}
+
 /// The counters of one handler over one source, in one lane.
 #[derive(Default)]
 pub(crate) struct Messages {
@@ -50,9 +68,9 @@ pub(crate) struct Messages {
     pub(crate) filtered: Count,
     pub(crate) skipped: Count,
     pub(crate) dead: Count,
-    pub(crate) held: Count,
+    pub(crate) held: Gauge,
     pub(crate) absorbed: Count,
-    pub(crate) open: Count,
+    pub(crate) open: Gauge,
     /// In the queue in front of the lane; the only column that two tasks write.
     pub(crate) queued: Count,
     pub(crate) conflicts: Count,
@@ -71,7 +89,7 @@ pub(crate) struct Outputs {
     /// Staged, or not acknowledged; written by several threads.
     pub(crate) open: Count,
     /// In a sink's hands; written by the lane alone.
-    pub(crate) in_hand: Count,
+    pub(crate) in_hand: Gauge,
 }
 
 /// The counters of a source that receives batches: `received = handed + waiting`.

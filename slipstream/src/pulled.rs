@@ -18,12 +18,8 @@ pub(crate) struct Pulled<T> {
     pub(crate) at: Option<At>,
 }
 
-/// A message that could not be made.
-pub(crate) struct Fault {
-    pub(crate) error: Error,
-    /// The record as it came, where there was one.
-    pub(crate) raw: Option<Incoming>,
-}
+/// A message that could not be made. Boxed, so that messages which were made stay small.
+pub(crate) struct Fault(Box<(Error, Option<Incoming>)>);
 
 /// An opened source.
 pub(crate) type Opened<T> = Pin<Box<dyn Stream<Item = Pulled<T>> + Send>>;
@@ -52,19 +48,29 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 impl Fault {
+    /// What is wrong, and the record as it came, where there was one.
+    pub(crate) fn new(error: Error, raw: Option<Incoming>) -> Self {
+        Fault(Box::new((error, raw)))
+    }
+
+    pub(crate) fn into_parts(self) -> (Error, Option<Incoming>) {
+        *self.0
+    }
+
     /// The same fault for another handler.
     pub(crate) fn copy(&self) -> Self {
-        Fault { error: self.error.copy(), raw: self.raw.clone() }
+        let (error, raw) = &*self.0;
+        Fault::new(error.copy(), raw.clone())
     }
 
     /// What preflight refuses, should it come to pass all the same.
     pub(crate) fn cannot_copy() -> Self {
         let text = "several handlers take this message by value and it has no `Clone`: take it by `&`";
-        Fault { error: Error::new(ErrorKind::Misuse, text), raw: None }
+        Fault::new(Error::new(ErrorKind::Misuse, text), None)
     }
 
     /// An error that a source yielded in place of a message.
     pub(crate) fn yielded(error: impl Into<BoxError>) -> Self {
-        Fault { error: Error::boxed(error), raw: None }
+        Fault::new(Error::boxed(error), None)
     }
 }

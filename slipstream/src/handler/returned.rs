@@ -28,6 +28,7 @@ pub struct One<T>(pub T);
 pub struct Returned<T>(Cell<Option<T>>);
 
 /// Takes what a handler returned.
+#[inline]
 pub fn returned<T>(value: T) -> Returned<T> {
     Returned(Cell::new(Some(value)))
 }

@@ -15,11 +15,12 @@ impl Step {
     /// A message that could not be made: there is nothing to call again, so only the verdict counts.
     pub(super) async fn refuse(self, fault: Fault) -> Result<()> {
         self.in_hand(1);
-        let letter = fault.raw.map(|raw| RawLetter { key: raw.key, value: raw.value, headers: raw.headers });
-        match fault.error.kind() {
+        let (error, raw) = fault.into_parts();
+        let letter = raw.map(|raw| RawLetter { key: raw.key, value: raw.value, headers: raw.headers });
+        match error.kind() {
             // No policy passes over a log or a store that cannot go on.
-            ErrorKind::Log | ErrorKind::Store => Err(self.stopped(Stage::Decode, fault.error)),
-            _ => self.verdict(Stage::Decode, fault.error, letter, 1).await,
+            ErrorKind::Log | ErrorKind::Store => Err(self.stopped(Stage::Decode, error)),
+            _ => self.verdict(Stage::Decode, error, letter, 1).await,
         }
     }
 

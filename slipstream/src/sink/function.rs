@@ -64,6 +64,7 @@ impl<T, E> Settles<AResult> for Result<T, E>
 where
     Result<T, E>: End,
 {
+    #[inline]
     fn settle(self, in_hand: InHand<'_>) -> impl Future<Output = Result<(), Interrupt>> + Send {
         ready(ended(self, in_hand))
     }

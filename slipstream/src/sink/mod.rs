@@ -151,6 +151,7 @@ impl<'a> InHand<'a> {
 }
 
 impl Drop for InHand<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(outputs) = self.0.take() {
             outputs.in_hand.sub(1);

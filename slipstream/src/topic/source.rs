@@ -100,7 +100,7 @@ impl<K: TopicKey, V, C: Codec<V>> Stream for Records<K, V, C> {
                 this.counts.waiting(this.batch.len());
                 this.next.insert(raw.partition, raw.offset + 1);
                 let at = Some(At { partition: raw.partition, offset: raw.offset });
-                let item = decode::<K, V, C>(&raw).map_err(|error| Fault { error, raw: Some(raw) });
+                let item = decode::<K, V, C>(&raw).map_err(|error| Fault::new(error, Some(raw)));
                 return Poll::Ready(Some(Pulled { item, at }));
             }
             if let Some(until) = &mut this.until
@@ -125,7 +125,7 @@ impl<K: TopicKey, V, C: Codec<V>> Stream for Records<K, V, C> {
 
 /// The log cannot go on; no policy passes over that.
 fn fatal<T>(error: Error) -> Pulled<T> {
-    Pulled { item: Err(Fault { error, raw: None }), at: None }
+    Pulled { item: Err(Fault::new(error, None)), at: None }
 }
 
 impl<K, V, C> Unpin for Records<K, V, C> {}
