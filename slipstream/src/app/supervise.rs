@@ -70,6 +70,7 @@ pub(super) async fn signalled() {
 /// Commits once, and tells the consumer group how far it is.
 pub(super) async fn commit(app: &Arc<Shared>) -> Result<()> {
     let Some(places) = app.state.commit().await? else { return Ok(()) };
+    tracing::debug!(places = places.len(), "committed");
     if let Some(log) = app.log.get() {
         let moved: BTreeSet<(&str, u32)> = places.keys().filter_map(|key| parse_place(key)).collect();
         let offsets: Vec<_> = moved.into_iter().filter_map(|(source, partition)| offset(app, source, partition)).collect();

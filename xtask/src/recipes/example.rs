@@ -3,7 +3,7 @@
 use crate::{kafka, machine};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{JoinHandle, spawn};
@@ -17,6 +17,8 @@ const DRAINING: Duration = Duration::from_secs(15);
 pub(super) struct Example {
     command: Command,
     state: TempDir,
+    /// Whether what it logs counts among its lines.
+    logs: bool,
 }
 
 impl Example {
@@ -29,7 +31,7 @@ impl Example {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command.env_remove(kafka::ADDRESS).env("SLIPSTREAM_STATE_DIR", state.path());
-        Ok(Example { command, state })
+        Ok(Example { command, state, logs: false })
     }
 
     pub(super) fn arg(mut self, arg: &str) -> Self {
@@ -42,6 +44,12 @@ impl Example {
         self
     }
 
+    /// Takes what it logs, at this level, among its lines.
+    pub(super) fn logging(mut self, level: &str) -> Self {
+        self.logs = true;
+        self.env("SLIPSTREAM_LOG", level)
+    }
+
     pub(super) fn start(mut self) -> Result<Live> {
         let program = self.command.get_program().to_owned();
         let mut child =
@@ -49,14 +57,20 @@ impl Example {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (sender, incoming) = channel();
         let reader = BufReader::new(stdout.context("the output of the example is not piped")?);
+        let logged = self.logs.then(|| sender.clone());
         // It ends when the example's output does, or nobody listens any more.
         spawn(move || reader.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut stderr = stderr.context("the errors of the example are not piped")?;
+        let stderr = BufReader::new(stderr.context("the errors of the example are not piped")?);
         let errors = spawn(move || {
-            let mut bytes = Vec::new();
+            let mut errors = String::new();
             // What came before an error of the pipe is all there is to show.
-            let _ = stderr.read_to_end(&mut bytes);
-            String::from_utf8_lossy(&bytes).into_owned()
+            for line in stderr.lines().map_while(Result::ok) {
+                errors.push_str(&line);
+                errors.push('\n');
+                // Nobody listens any more: it is still to be read, so that the example can write.
+                let _ = logged.as_ref().map(|logged| logged.send(line));
+            }
+            errors
         });
         Ok(Live { child, incoming, lines: Vec::new(), errors: Some(errors), _state: self.state })
     }

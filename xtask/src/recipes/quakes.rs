@@ -3,13 +3,16 @@
 use super::compare;
 use super::example::Example;
 use crate::{kafka, machine};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::time::Duration;
 use tempfile::TempDir;
 
 const TABLE: &str = "ci 386\nnc 370\nak 297\nnn 260\nus 168\npr 62\nuw 51\nhv 46\nuu 33\nmb 28\nnm 5\nse 1";
-/// A member that was killed keeps its partitions until its session ends, 45 s by default.
+/// A member that was killed keeps its partitions until its session ends.
 const WITHIN: Duration = Duration::from_secs(120);
+/// How often the file is fed for a count that is killed: so that it has not ended by then.
+const FEEDS: u64 = 12;
+const KILLS: u32 = 3;
 
 pub(super) fn in_memory() -> Result<()> {
     let ended = Example::new("quakes")?.run(WITHIN)?;
@@ -24,17 +27,23 @@ pub(super) fn two_commands(broker: &str) -> Result<()> {
     job.count()
 }
 
-/// A `count` that is killed leaves what makes the next one right.
+/// A `count` that is killed half-way, again and again, leaves what makes the next one right.
 pub(super) fn killed(broker: &str) -> Result<()> {
     let job = Job::new(broker)?;
-    job.command("feed")?.run(WITHIN)?.with_code(0)?;
-    let moment = Duration::from_millis(300 + machine::random() % 1200);
-    let mut first = job.command("count")?.start()?;
-    first.wait_for_lines(1, moment);
-    let ended = first.kill()?;
-    let lines = ended.lines.len();
-    job.count()
-        .with_context(|| format!("killed after {} ms, when it had printed {lines} lines", moment.as_millis()))
+    for _ in 0..FEEDS {
+        job.command("feed")?.run(WITHIN)?.with_code(0)?;
+    }
+    for kill in 1..=KILLS {
+        let mut counting = job.command("count")?.logging("slipstream=debug").start()?;
+        // It has committed some of its work, and does more.
+        counting.wait_until(|lines| lines.iter().any(|line| line.contains("committed")), WITHIN);
+        std::thread::sleep(Duration::from_millis(machine::random() % 50));
+        let ended = counting.kill()?;
+        if ended.lines.iter().any(|line| line.starts_with("ci ")) {
+            bail!("it had printed its table before kill {kill}: there was too little to count");
+        }
+    }
+    job.counts(FEEDS).with_context(|| format!("after {KILLS} kills"))
 }
 
 /// The two commands of one job share a topic, a group and a state, which no other run has.
@@ -53,14 +62,24 @@ impl Job {
     fn command(&self, command: &str) -> Result<Example> {
         let name = format!("quakes-{:x}", self.id);
         let example = Example::new("quakes")?.arg(command).env(kafka::ADDRESS, &self.broker);
-        let example = example.env("SLIPSTREAM_APP_ID", &name).env("QUAKES_TOPIC", &name);
+        let example = example.env("SLIPSTREAM_APP_ID", &name).env("SLIPSTREAM_TOPIC_QUAKES_NAME", &name);
         Ok(example.env("SLIPSTREAM_STATE_DIR", &self.state.path().to_string_lossy()))
     }
 
     fn count(&self) -> Result<()> {
+        self.counts(1)
+    }
+
+    /// The table of this many times the file.
+    fn counts(&self, times: u64) -> Result<()> {
         let ended = self.command("count")?.run(WITHIN)?;
         ended.with_code(0)?;
-        compare::same(TABLE, &table(&ended.lines))
+        let rows = TABLE.lines().map(|row| {
+            let (net, count) = row.split_once(' ').context("a row of the table has no count")?;
+            Ok(format!("{net} {}", count.parse::<u64>()? * times))
+        });
+        let expected = rows.collect::<Result<Vec<_>>>()?.join("\n");
+        compare::same(&expected, &table(&ended.lines))
     }
 }
 
