@@ -45,7 +45,8 @@ async fn connect() -> Result<()> {
     let url = std::env::var("REDIS_URL").unwrap_or_else(|_| "redis://localhost:6379".to_owned());
     let client = redis::Client::open(url)?;
     let address = client.get_connection_info().addr().clone(); // the URL may hold a password
-    let lacking = |error| Error::msg(format!("no Redis at {address} ({error}): start one, or set `REDIS_URL`"));
+    let lacking =
+        |error| Error::msg(format!("no Redis at {address} ({error}): start one, or set `REDIS_URL`"));
     let connection = client.get_multiplexed_async_connection().await.map_err(lacking)?;
     REDIS.get_or_init(|| connection);
     Ok(())

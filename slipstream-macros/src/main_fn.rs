@@ -38,7 +38,9 @@ fn library(input: syn::parse::ParseStream<'_>) -> syn::Result<Path> {
     if input.is_empty() {
         return Ok(syn::parse_quote!(::slipstream));
     }
-    input.parse::<Token![crate]>().map_err(|error| syn::Error::new(error.span(), "the only option is `crate = path`"))?;
+    input
+        .parse::<Token![crate]>()
+        .map_err(|error| syn::Error::new(error.span(), "the only option is `crate = path`"))?;
     input.parse::<Token![=]>()?;
     let path = input.call(Path::parse_mod_style)?;
     let _trailing: Option<Token![,]> = input.parse()?;

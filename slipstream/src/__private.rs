@@ -1,11 +1,10 @@
 //! All that the macro's output may name. Not public API: it changes with every release.
 
-pub use crate::app::{Merge, Wiring};
+pub use crate::app::{Entry, Merge, Wiring, id_of};
 pub use crate::flow::{Feed, Flow, Lent, Merged};
 pub use crate::handler::{Asks, Rest, argument, by_record, keyed, look, mixed, returned, sendable, view};
 pub use crate::lane::{Copier, Lane, Message, Sent, Work, kept};
 pub use crate::pipe::{Through, out, pipe_fn};
-pub use crate::registry::{Entry, id_of};
 pub use crate::run::main;
 pub use crate::sink::{Declared, Offer, closure, copies, resend, send, sent_by};
 pub use crate::source::{private, shared};
@@ -20,12 +19,12 @@ pub use std::result::Result::{Err, Ok};
 /// The traits by whose levels the macro's output asks what something is; by no name that could hide one of the user's.
 pub mod levels {
     pub use crate::handler::{
-        AsksNothing as _, ByIterator as _, ByStream as _, ByValue as _, Checked as _, Outputs as _,
+        AsksNothing as _, ByIterator as _, ByStream as _, ByValue as _, Checked as _,
     };
     pub use crate::lane::{Copies as _, Look as _};
     pub use crate::pipe::IntoFlow as _;
     pub use crate::sink::{
-        NotDeclared as _, OfferFn as _, OfferOther as _, OfferTwo as _, ShownByDebug as _, ShownByNeither as _,
+        NotDeclared as _, Outputs as _, OfferFn as _, OfferOther as _, OfferTwo as _, ShownByDebug as _, ShownByNeither as _,
     };
     pub use crate::source::{Copied as _, Untry as _};
 }

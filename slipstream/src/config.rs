@@ -69,6 +69,7 @@ impl Config {
     }
 
     /// All names below a prefix, without it.
+    #[cfg_attr(not(feature = "kafka"), allow(dead_code))] // librdkafka's settings are all that is read so
     pub(crate) fn below(&self, prefix: &str) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for (name, value) in &self.set {

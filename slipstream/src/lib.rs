@@ -24,7 +24,6 @@ mod pipe;
 pub mod policy;
 pub mod prelude;
 mod pulled;
-mod registry;
 mod run;
 mod scope;
 mod sink;

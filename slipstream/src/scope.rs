@@ -67,6 +67,11 @@ impl Shared {
         running().retain(|app| !std::ptr::eq(app.as_ptr(), Arc::as_ptr(self)));
     }
 
+    /// What a topic is called on the broker.
+    pub(crate) fn topic_name(&self, name: &str) -> Arc<str> {
+        self.config.get(&format!("topic.{name}.name")).unwrap_or(name).into()
+    }
+
     /// Notes who reads a topic.
     pub(crate) fn reads(&self, source: &str, handlers: Vec<String>) {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).insert(source.to_owned(), handlers);

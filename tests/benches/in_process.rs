@@ -78,12 +78,18 @@ fn main() -> slipstream::Result<()> {
             assert_eq!(REACHED.swap(0, Relaxed), expected, "both do the same work");
             let per_message = |time: Duration| time.as_nanos() as f64 / MESSAGES as f64;
             let ratio = baseline.as_secs_f64() / ours.as_secs_f64();
-            println!("pair {pair}: loop {:.1} ns, ours {:.1} ns a message, ratio {ratio:.2}", per_message(baseline), per_message(ours));
+            println!(
+                "pair {pair}: loop {:.1} ns, ours {:.1} ns a message, ratio {ratio:.2}",
+                per_message(baseline),
+                per_message(ours)
+            );
             ratios.push(ratio);
         }
         ratios.sort_by(f64::total_cmp);
         let (min, median, max) = (ratios[0], ratios[ratios.len() / 2], ratios[ratios.len() - 1]);
-        println!("in-process: ratio {median:.2} (min {min:.2}, median {median:.2}, max {max:.2} of {PAIRS} pairs)");
+        println!(
+            "in-process: ratio {median:.2} (min {min:.2}, median {median:.2}, max {max:.2} of {PAIRS} pairs)"
+        );
         Ok(())
     })
 }

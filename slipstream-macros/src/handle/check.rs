@@ -28,7 +28,10 @@ pub(super) fn handler(options: Options, function: &Fn, diag: &mut Diag) -> Optio
     }
     let sources = sources(options.source.as_ref(), diag);
     if let Some(concurrency) = options.concurrency.as_ref().filter(|_| sources.len() > 1) {
-        diag.at(&concurrency.key, "`concurrency` needs one source; merge them by a handler that sends to a topic");
+        diag.at(
+            &concurrency.key,
+            "`concurrency` needs one source; merge them by a handler that sends to a topic",
+        );
     }
     if sources.is_empty() {
         return None;
@@ -69,7 +72,8 @@ fn free_and_plain(function: &Fn, diag: &mut Diag) {
     if let Some(FnArg::Receiver(receiver)) = signature.inputs.first() {
         diag.at(receiver, format!("`#[handle]` goes on a free fn; move `{name}` out of the impl"));
     }
-    if signature.generics.type_params().next().is_some() || signature.generics.const_params().next().is_some() {
+    if signature.generics.type_params().next().is_some() || signature.generics.const_params().next().is_some()
+    {
         diag.at(
             &signature.generics,
             format!("`{name}` is generic, and a handler has one type of message: write the types out"),
@@ -86,7 +90,8 @@ fn free_and_plain(function: &Fn, diag: &mut Diag) {
         && signature.asyncness.is_none()
     {
         let words = returned.bounds.to_token_stream().into_iter();
-        let mut idents = words.filter_map(|token| if let TokenTree::Ident(word) = token { Some(word) } else { None });
+        let mut idents =
+            words.filter_map(|token| if let TokenTree::Ident(word) = token { Some(word) } else { None });
         if idents.any(|word| word == "Future") {
             diag.at(ty, format!("`{name}` returns a future: write `async fn {name}` instead"));
         }
@@ -117,7 +122,9 @@ fn arguments(function: &Fn, diag: &mut Diag) -> Vec<Argument> {
                 diag.at(&input.ty, "a message is taken by value or by `&`, not by `&mut`");
                 continue;
             }
-            Type::Reference(reference) if reference.lifetime.as_ref().is_none_or(|name| name.ident != "static") => {
+            Type::Reference(reference)
+                if reference.lifetime.as_ref().is_none_or(|name| name.ident != "static") =>
+            {
                 ((*reference.elem).clone(), By::Reference)
             }
             ty => (ty.clone(), By::Value),
@@ -232,9 +239,13 @@ fn element(expr: Expr, what: &str, diag: &mut Diag) -> Option<Element> {
         _ => Kind::Made,
     };
     let name = match &expr {
-        Expr::Path(path) => path.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default(),
+        Expr::Path(path) => {
+            path.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default()
+        }
         Expr::Call(call) => match &*call.func {
-            Expr::Path(path) => path.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default(),
+            Expr::Path(path) => {
+                path.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default()
+            }
             _ => what.to_owned(),
         },
         _ => what.to_owned(),
@@ -270,7 +281,9 @@ fn list_span(expr: &Expr) -> Span {
 /// closure.
 fn naming(expr: &Expr) -> Span {
     match expr {
-        Expr::Path(path) => path.path.segments.last().map_or_else(Span::call_site, |segment| segment.ident.span()),
+        Expr::Path(path) => {
+            path.path.segments.last().map_or_else(Span::call_site, |segment| segment.ident.span())
+        }
         Expr::Call(call) => naming(&call.func),
         Expr::MethodCall(call) => naming(&call.receiver),
         Expr::Closure(closure) => closure.inputs_begin.span,

@@ -149,7 +149,8 @@ fn pipes(handler: &Handler) -> TokenStream {
 
 /// How a message by value is copied where it may be needed again.
 fn copy(handler: &Handler) -> Option<TokenStream> {
-    let taken = handler.arguments.iter().find(|argument| argument.by == By::Value && !is_beside(&argument.ty));
+    let taken =
+        handler.arguments.iter().find(|argument| argument.by == By::Value && !is_beside(&argument.ty));
     let by_reference = handler.arguments.iter().any(|argument| argument.by == By::Reference);
     match taken {
         Some(argument) if !by_reference && (handler.retries() || handler.buries()) => {
@@ -229,7 +230,11 @@ fn sinks(handler: &Handler) -> TokenStream {
     let given = handler.sinks.iter().enumerate().map(|(index, sink)| {
         let (span, name, mut at) = (sink.span, sink_local(index, sink), Literal::usize_unsuffixed(index));
         at.set_span(span);
-        let item = if index == last { quote_spanned!(span=> __item) } else { quote_spanned!(span=> __copied(&__item)) };
+        let item = if index == last {
+            quote_spanned!(span=> __item)
+        } else {
+            quote_spanned!(span=> __copied(&__item))
+        };
         let send = Ident::new(send, span);
         quote_spanned!(span=> __rt::#send(&__step, #at, #item, &#name).await?;)
     });
@@ -250,7 +255,9 @@ fn sink_local(index: usize, sink: &Element) -> Ident {
 fn fitted(index: usize, sink: &Element) -> TokenStream {
     let (span, expr, local) = (sink.span, &sink.expr, sink_local(index, sink));
     match sink.kind {
-        Kind::Static | Kind::Path => quote_spanned!(span=> let #local = __rt::Offer(&#expr).sink().fit(__sent);),
+        Kind::Static | Kind::Path => {
+            quote_spanned!(span=> let #local = __rt::Offer(&#expr).sink().fit(__sent);)
+        }
         Kind::OpenClosure => quote_spanned!(span=> let #local = __rt::closure(__sent, #expr);),
         Kind::Made => {
             let made = format_ident!("__made_{}", index + 1, span = span);
@@ -270,7 +277,10 @@ fn key(handler: &Handler) -> TokenStream {
             quote_spanned!(span=> __rt::keyed::<#ty, _, _, _>(#key))
         }
         _ => {
-            let span = handler.concurrency.as_ref().map_or_else(proc_macro2::Span::call_site, syn::spanned::Spanned::span);
+            let span = handler
+                .concurrency
+                .as_ref()
+                .map_or_else(proc_macro2::Span::call_site, syn::spanned::Spanned::span);
             quote_spanned!(span=> __rt::by_record())
         }
     }
@@ -278,7 +288,8 @@ fn key(handler: &Handler) -> TokenStream {
 
 /// Whether the handler only looks at its messages: then they are lent to it.
 fn lends(handler: &Handler) -> bool {
-    let looks = handler.arguments.iter().all(|argument| argument.by == By::Reference || is_beside(&argument.ty));
+    let looks =
+        handler.arguments.iter().all(|argument| argument.by == By::Reference || is_beside(&argument.ty));
     looks && handler.pipes.is_empty()
 }
 

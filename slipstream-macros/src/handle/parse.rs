@@ -38,7 +38,10 @@ pub(super) fn options(attribute: TokenStream, diag: &mut Diag) -> Options {
 fn option(input: ParseStream<'_>, options: &mut Options, diag: &mut Diag) -> syn::Result<()> {
     let listed = || KEYS.map(|key| format!("`{key}`")).join(", ");
     let key = Ident::parse_any(input).map_err(|error| {
-        syn::Error::new(error.span(), format!("expected an option, `key = value`, with one of the keys {}", listed()))
+        syn::Error::new(
+            error.span(),
+            format!("expected an option, `key = value`, with one of the keys {}", listed()),
+        )
     })?;
     let name = key.to_string();
     if !KEYS.contains(&name.as_str()) {

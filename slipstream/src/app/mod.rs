@@ -6,10 +6,12 @@ mod job;
 mod lanes;
 mod open;
 mod preflight;
+mod registry;
 mod running;
 mod supervise;
 mod wiring;
 
+pub use registry::{Entry, id_of};
 pub use running::Running;
 pub use wiring::{Merge, Wiring};
 
@@ -17,7 +19,6 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Result;
 use crate::log::Log;
-use crate::registry::{self, Entry};
 use crate::store::Store;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;

@@ -186,7 +186,7 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
             let readers = lane.readers();
             same_lanes(shared, &name, &readers)?;
             shared.reads(&name, readers);
-            let on_broker = crate::topic::name_in(shared, used.named.name);
+            let on_broker = shared.topic_name(used.named.name);
             let (deliver, deliveries) = mpsc::channel(BATCHES);
             subscriptions.push(Subscription {
                 topic: on_broker.clone(),

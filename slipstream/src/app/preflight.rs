@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 pub(super) fn plan(app: &App) -> Plan {
     let mut plan = Plan::default();
     for entry in &app.entries {
-        (entry.wire)(&mut Wiring::new(&mut plan, entry));
+        (entry.wire)(&mut Wiring::new(&mut plan, entry.name, entry.place()));
     }
     plan
 }
@@ -54,7 +54,7 @@ pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
 }
 
 fn no_handlers(app: &App) -> String {
-    let found = crate::registry::collected().len();
+    let found = super::registry::collected().len();
     if found > 0 || !app.strangers.is_empty() {
         return "there is no handler left to run: check the names given to `only`".to_owned();
     }

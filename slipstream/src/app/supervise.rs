@@ -82,7 +82,7 @@ pub(super) async fn commit(app: &Arc<Shared>) -> Result<()> {
 /// A position as the consumer group knows it: the least of the source's handlers.
 fn offset(app: &Shared, source: &str, partition: u32) -> Option<GroupOffset> {
     let least = app.least_place(source, partition).ok().flatten()?;
-    Some(GroupOffset { topic: crate::topic::name_in(app, source), partition, offset: least })
+    Some(GroupOffset { topic: app.topic_name(source), partition, offset: least })
 }
 
 struct Supervisor {

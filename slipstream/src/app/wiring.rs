@@ -7,7 +7,6 @@ use crate::lane::{Bench, Crew, Lane, Lend, Work, dispatch, drive};
 use crate::needs::Needs;
 use crate::policy::{Policy, stop};
 use crate::pulled::Traced;
-use crate::registry::Entry;
 use crate::source::{Source, SourceId};
 use crate::step::{About, Branch, Interrupt, Step, Track};
 use futures_core::Stream;
@@ -31,13 +30,13 @@ pub struct Wiring<'a> {
 const BETWEEN: usize = 64;
 
 impl<'a> Wiring<'a> {
-    pub(crate) fn new(plan: &'a mut Plan, entry: &Entry) -> Self {
-        plan.needs.place = format!("`{}` at {}", entry.name, entry.place());
+    pub(crate) fn new(plan: &'a mut Plan, name: &str, place: String) -> Self {
+        plan.needs.place = format!("`{name}` at {place}");
         plan.needs.writes.clear();
         Wiring {
             plan,
-            name: entry.name.to_owned(),
-            place: entry.place(),
+            name: name.to_owned(),
+            place,
             policy: stop,
             timeout: None,
             buffer: None,

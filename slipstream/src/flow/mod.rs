@@ -9,7 +9,7 @@ mod merged;
 
 pub use feed::{Feed, Lent};
 pub(crate) use feed::{Parcel, Slot, Supply};
-pub use foreign::Foreign;
+pub(crate) use foreign::Foreign;
 pub use merged::Merged;
 
 use crate::pulled::Traced;

@@ -6,4 +6,4 @@ mod returned;
 
 pub use argument::{Rest, argument, by_record, keyed, look, mixed, view};
 pub use extract::{Asks, AsksNothing, EventTime, Headers, KeyOf as Key, State};
-pub use returned::{ByIterator, ByStream, ByValue, Checked, One, Outputs, returned, sendable};
+pub use returned::{ByIterator, ByStream, ByValue, Checked, One, returned, sendable};

@@ -2,7 +2,7 @@
 
 use crate::error::{BoxError, Error};
 use crate::lane::Sent;
-use crate::sink::Sends;
+use crate::sink::{Outputs, Sends};
 use crate::step::{Interrupt, Step};
 use futures_core::Stream;
 use std::cell::Cell;
@@ -73,20 +73,6 @@ pub trait Checked: Sized {
 }
 
 impl<T> Checked for Returned<T> {}
-
-/// The outputs of one call, in order.
-pub trait Outputs {
-    /// What is sent.
-    type Item;
-
-    /// The next output; for a stream, the step of the one before has ended by then.
-    fn next(&mut self, step: &Step) -> impl Future<Output = Result<Option<Self::Item>, Interrupt>> + Send;
-
-    /// What the call came to.
-    fn sent(&self) -> Sent {
-        Sent::Done
-    }
-}
 
 /// Nothing to send.
 pub struct Nothing;

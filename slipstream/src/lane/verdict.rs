@@ -55,7 +55,7 @@ impl Step {
         note("slipstream-stage", self.named(stage));
         note("slipstream-origin", self.origin());
         note("slipstream-handler", self.about().name.clone());
-        let topic = crate::topic::name_in(self.app(), topic);
+        let topic = self.app().topic_name(topic);
         self.stage_letter(Outgoing { topic, partition: None, key, value, headers, timestamp: None });
     }
 

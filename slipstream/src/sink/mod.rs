@@ -5,13 +5,16 @@
 
 mod function;
 mod offer;
+mod outputs;
 mod print;
 
 pub use function::closure;
-pub use offer::{Declared, NotDeclared, Offer, OfferFn, OfferOther, OfferTwo, Resource};
+pub(crate) use offer::Resource;
+pub use offer::{Declared, NotDeclared, Offer, OfferFn, OfferOther, OfferTwo};
+pub use outputs::Outputs;
+pub(crate) use outputs::Sends;
 pub use print::{ShownByDebug, ShownByNeither, print};
 
-use crate::handler::Outputs;
 use crate::ledger;
 use crate::step::{Interrupt, Step};
 use std::future::{Future, poll_fn};
@@ -49,13 +52,6 @@ pub struct SentBy<T>(PhantomData<fn() -> T>);
 pub fn sent_by<O: Outputs + Sends>(_: &O) -> SentBy<O::Item> {
     SentBy(PhantomData)
 }
-
-/// What a handler with sinks must return.
-#[diagnostic::on_unimplemented(
-    message = "the handler returns nothing, so it has nothing to send to a sink",
-    label = "nothing is sent to this sink"
-)]
-pub trait Sends {}
 
 /// Copies an output for all sinks but the last.
 pub fn copies<T: Copies, P>(_: Shown<T, P>) -> fn(&T) -> T {

@@ -6,7 +6,7 @@
 mod kinds;
 mod timer;
 
-pub use kinds::{Private, Shared};
+pub(crate) use kinds::{Private, Shared};
 pub use timer::{every, iter};
 
 use crate::error::{BoxError, Result};

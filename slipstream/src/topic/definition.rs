@@ -55,14 +55,14 @@ impl Definition {
 
     /// The topic's name on the broker, once it is known to be there.
     pub(crate) fn name_in(&self, app: &Shared) -> Result<Arc<str>> {
-        let ready = self.slot.of(app, || std::sync::OnceLock::<Result<Arc<str>, String>>::new())?;
+        let ready = self.slot.of(app, std::sync::OnceLock::<Result<Arc<str>, String>>::new)?;
         let name = ready.get_or_init(|| self.ensure(app).map_err(|error| error.to_string()));
         name.clone().map_err(|text| Error::new(ErrorKind::Log, text))
     }
 
     /// Makes sure that the topic is there, with as many partitions as asked for.
     fn ensure(&self, app: &Shared) -> Result<Arc<str>> {
-        let name = name_in(app, self.name);
+        let name = app.topic_name(self.name);
         let log = app.log()?;
         match (log.partitions(&name)?, self.partitions) {
             (Some(found), Some(asked)) if found != asked => Err(Error::new(
@@ -76,9 +76,4 @@ impl Definition {
             }
         }
     }
-}
-
-/// What a topic is called on the broker.
-pub(crate) fn name_in(app: &Shared, name: &str) -> Arc<str> {
-    app.config.get(&format!("topic.{name}.name")).unwrap_or(name).into()
 }

@@ -11,9 +11,10 @@ mod source;
 
 pub use codec::{Codec, Json};
 pub use dead::dead_letter;
-pub(crate) use definition::{Definition, name_in};
+pub(crate) use definition::Definition;
 pub use definition::Start;
-pub use record::{About, Record, TopicKey};
+pub(crate) use record::About;
+pub use record::{Record, TopicKey};
 pub(crate) use record::decode;
 
 use crate::error::{Error, ErrorKind, Result};

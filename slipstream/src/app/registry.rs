@@ -1,6 +1,6 @@
 //! What `#[handle]` registers, and the order in which it is taken: `inventory` promises none.
 
-use crate::app::Wiring;
+use super::wiring::Wiring;
 use std::any::TypeId;
 
 /// A handler, as the macro registers it.
