@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 /// # slipstream::doc_test(async {
 /// use slipstream::prelude::*;
 /// static SIZES: Cache<u32, String> = Cache::new("sizes");
-/// let app = testing::app().start_idle().await?;
+/// let app = slipstream::testing::app().start_idle().await?;
 /// app.enter(|| {
 ///     SIZES.put(&10, &"big".to_owned())?;
 ///     SIZES.put(&2, &"small".to_owned())?;

@@ -35,7 +35,7 @@ use std::marker::PhantomData;
 ///     Ok((word.to_owned(), n))
 /// }
 ///
-/// let running = testing::app().handler(count).start().await?;
+/// let running = slipstream::testing::app().handler(count).start().await?;
 /// running.wait().await?;
 /// assert_eq!(running.enter(|| COUNTS.get("a"))?, Some(2));
 /// # Ok(()) });
@@ -154,7 +154,7 @@ where
     /// # slipstream::doc_test(async {
     /// use slipstream::prelude::*;
     /// static HITS: Cache<String, u64> = Cache::new("hits");
-    /// let app = testing::app().start_idle().await?;
+    /// let app = slipstream::testing::app().start_idle().await?;
     /// app.enter(|| {
     ///     HITS.update("home", |n| n.unwrap_or(0) + 1)?;
     ///     assert_eq!(HITS.update("home", |n| n.unwrap_or(0) + 1)?, 2);

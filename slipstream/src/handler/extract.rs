@@ -25,7 +25,7 @@ use std::sync::Arc;
 ///     (n > limits.low).then_some(n)
 /// }
 ///
-/// testing::app().handler(above).state(Limits { low: 6 }).run().await
+/// slipstream::testing::app().handler(above).state(Limits { low: 6 }).run().await
 /// # });
 /// ```
 #[derive(Debug)]

@@ -43,7 +43,7 @@ use std::marker::PhantomData;
 ///     format!("{} {n}", word.0)
 /// }
 ///
-/// testing::app().handler(send).handler(show).run().await
+/// slipstream::testing::app().handler(send).handler(show).run().await
 /// # });
 /// ```
 pub struct Topic<K, V, C = Json> {
@@ -146,7 +146,7 @@ impl<K: TopicKey, V, C: Codec<V>> Topic<K, V, C> {
 /// # slipstream::doc_test(async {
 /// use slipstream::prelude::*;
 /// static WORDS: Topic<String, u64> = Topic::new("words");
-/// let app = testing::app().start_idle().await?;
+/// let app = slipstream::testing::app().start_idle().await?;
 /// let receipt = app.scope(WORDS.send(("a".to_owned(), 1))).await?;
 /// assert_eq!(receipt.map(|receipt| receipt.offset), Some(0));
 /// # Ok(()) });
