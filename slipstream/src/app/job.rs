@@ -1,6 +1,6 @@
-//! What an app runs: the tasks of its lanes.
+//! What an app runs: the tasks of its lanes, and what may block beside them.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -10,4 +10,10 @@ pub(crate) struct Job {
     pub(crate) future: Pin<Box<dyn Future<Output = Result<()>> + Send>>,
     /// The topics that it writes to, by number: who reads them to the end waits for it.
     pub(crate) writes: Vec<usize>,
+}
+
+/// Runs what may block on a thread where that is allowed.
+pub(super) async fn blocking<T: Send + 'static>(run: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(run).await;
+    done.map_err(|error| Error::caused(ErrorKind::Misuse, format!("opening the app failed: {error}"), error))?
 }

@@ -1,6 +1,6 @@
 //! Starts an app: opens the store and the log, finds every position, and only then lets messages flow.
 
-use super::job::Job;
+use super::job::{Job, blocking};
 use super::lanes::Plan;
 use super::{App, Running, preflight, supervise};
 use crate::config::Config;
@@ -73,13 +73,8 @@ async fn begin(
         }
     }
     let jobs = open_lanes(shared, plan).await?;
-    Ok(supervise::spawn(shared.clone(), jobs, on_stop, idle, temporary))
-}
-
-/// Runs what may block on a thread where that is allowed.
-pub(super) async fn blocking<T: Send + 'static>(run: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let done = tokio::task::spawn_blocking(run).await;
-    done.map_err(|error| Error::caused(ErrorKind::Misuse, format!("opening the app failed: {error}"), error))?
+    let (orders, outcome) = supervise::spawn(shared.clone(), jobs, on_stop, idle);
+    Ok(Running { app: shared.clone(), orders, outcome, _temporary: temporary })
 }
 
 type Opened = (Arc<dyn Store>, Option<Arc<dyn Log>>, Option<tempfile::TempDir>);

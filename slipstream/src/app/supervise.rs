@@ -1,8 +1,6 @@
 //! Watches over a running app: commits, and ends it in order — stop the sources, drain the lanes, commit, close.
 
-use super::job::Job;
-use super::open::blocking;
-use super::running::Running;
+use super::job::{Job, blocking};
 use super::Hook;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::GroupOffset;
@@ -32,17 +30,16 @@ pub(super) fn spawn(
     jobs: Vec<Job>,
     on_stop: Vec<Hook>,
     idle: bool,
-    temporary: Option<tempfile::TempDir>,
-) -> Running {
+) -> (watch::Sender<Orders>, watch::Receiver<Outcome>) {
     let (orders, told) = watch::channel(Orders::Run);
     let (ended, outcome) = watch::channel(None);
-    let supervisor = Supervisor { app: app.clone(), told, deadline: None, idle };
+    let supervisor = Supervisor { app, told, deadline: None, idle };
     tokio::spawn(async move {
         let done = supervisor.run(jobs, on_stop).await;
         // Nobody waits for the end of an app that was dropped.
         let _ = ended.send(Some(done.map_err(Arc::new)));
     });
-    Running { app, orders, outcome, _temporary: temporary }
+    (orders, outcome)
 }
 
 /// Ends when the process is told to.

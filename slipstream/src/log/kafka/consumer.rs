@@ -1,6 +1,6 @@
 //! The thread that owns a group's consumer: it polls, and waits for nobody but the broker.
 
-use super::membership::Membership;
+use super::membership::{Membership, leave};
 use super::probe::Probe;
 use super::producer::Producer;
 use super::reader::{Reader, Tended};
@@ -124,29 +124,6 @@ fn run(
         if Instant::now() >= tick {
             tick = Instant::now() + TICK;
             reader.watch();
-        }
-    }
-}
-
-/// Leaves the group within the deadline. Dropping a consumer that is still a member has none.
-pub(super) fn leave(client: Arc<BaseConsumer<Membership>>, deadline: Instant) {
-    let membership = client.context();
-    membership.leave();
-    // This version of librdkafka can crash when it leaves a group whose coordinator is gone.
-    if membership.voice.down() && client.fetch_metadata(None, Duration::from_millis(300)).is_err() {
-        tracing::warn!(target: super::TARGET, "no broker is reached: the group notices by itself that we are gone");
-        std::mem::forget(client);
-        return;
-    }
-    // A change that came before is answered by this.
-    let _ = client.unassign();
-    if client.close_queue().is_ok() {
-        while !client.closed() && Instant::now() < deadline {
-            client.poll(Duration::from_millis(10));
-        }
-        if !client.closed() {
-            tracing::warn!(target: super::TARGET, "the group was not left in time");
-            std::mem::forget(client);
         }
     }
 }

@@ -9,7 +9,8 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A change of what is ours. The group waits until it is answered by `assign` or `unassign`.
 pub(super) enum Rebalance {
@@ -75,6 +76,29 @@ impl ConsumerContext for Membership {
             Err(error) => {
                 tracing::warn!(target: super::TARGET, "the group was not told its position: {error}");
             }
+        }
+    }
+}
+
+/// Leaves the group within the deadline. Dropping a consumer that is still a member has none.
+pub(super) fn leave(client: Arc<BaseConsumer<Membership>>, deadline: Instant) {
+    let membership = client.context();
+    membership.leave();
+    // This version of librdkafka can crash when it leaves a group whose coordinator is gone.
+    if membership.voice.down() && client.fetch_metadata(None, Duration::from_millis(300)).is_err() {
+        tracing::warn!(target: super::TARGET, "no broker is reached: the group notices by itself that we are gone");
+        std::mem::forget(client);
+        return;
+    }
+    // A change that came before is answered by this.
+    let _ = client.unassign();
+    if client.close_queue().is_ok() {
+        while !client.closed() && Instant::now() < deadline {
+            client.poll(Duration::from_millis(10));
+        }
+        if !client.closed() {
+            tracing::warn!(target: super::TARGET, "the group was not left in time");
+            std::mem::forget(client);
         }
     }
 }

@@ -1,8 +1,7 @@
 //! A look into one partition beside the group, where nothing else tells whether there is anything.
 
-use super::consumer::leave;
 use super::context::Voice;
-use super::membership::Membership;
+use super::membership::{Membership, leave};
 use super::settings;
 use super::start::number;
 use crate::error::Result;
