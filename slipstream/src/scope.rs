@@ -157,7 +157,12 @@ impl Gathered {
         if !self.touched.load(Ordering::Relaxed) {
             return None;
         }
-        Some(std::mem::take(&mut *self.touch()))
+        Some(self.take_all())
+    }
+
+    /// The buffers out of their lock, whatever is in them.
+    pub(crate) fn take_all(&self) -> Buffers {
+        std::mem::take(&mut *self.touch())
     }
 
     /// Gives the buffers back.

@@ -108,6 +108,8 @@ impl Supervisor {
         let enough = Arc::new(Notify::new());
         let committer = tokio::spawn(committing(self.app.clone(), enough.clone()));
         let mut done: Result<()> = Ok(());
+        // A record that was not delivered: what it belongs to can never be committed.
+        let mut undelivered = false;
         loop {
             match self.next(&mut lanes).await {
                 Event::AllEnded => break,
@@ -118,6 +120,7 @@ impl Supervisor {
                     self.drain();
                 }
                 Event::Failed => {
+                    undelivered = true;
                     done = done.and(self.app.take_failure().map_or(Ok(()), Err));
                     self.drain();
                 }
@@ -137,20 +140,16 @@ impl Supervisor {
                 }
             }
         }
-        // A commit is not cut off in its middle: what it holds would be in neither this one nor the next.
-        enough.notify_one();
-        let limit = self.limit();
-        if tokio::time::timeout(limit, committer).await.is_err() {
-            done = done.and(Err(unacknowledged()));
-            self.close().await;
-            return done;
+        if undelivered {
+            committer.abort();
+        } else {
+            // A commit is not cut off in its middle: what it holds would be in neither this one nor the next.
+            enough.notify_one();
+            let ended = tokio::time::timeout(self.limit(), committer).await;
+            // What ended well is kept, also when something else failed.
+            let last = if ended.is_ok() { self.last_commit().await } else { Err(unacknowledged()) };
+            done = done.and(last);
         }
-        // What ended well is kept, also when something else failed. But a delivery that failed can never be committed.
-        let failure = self.app.take_failure();
-        if failure.is_none() {
-            done = done.and(self.last_commit().await);
-        }
-        done = done.and(failure.map_or(Ok(()), Err));
         if done.is_ok() {
             done = self.stop_hooks(on_stop).await;
         }

@@ -68,7 +68,7 @@ where
             match bench.flow.poll_traced(cx) {
                 Poll::Ready(Some(traced)) => {
                     bench.step.in_hand(traced.count);
-                    bench.step.at_handler();
+                    bench.step.begin();
                     bench.attempts = 0;
                     bench.message = Some(Message::new(traced));
                     return Poll::Ready(Ok(()));

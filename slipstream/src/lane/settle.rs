@@ -56,7 +56,7 @@ impl<S, T, D> Bench<S, T, D> {
         let error = match interrupt {
             Interrupt::Stop(error) => return Err(error),
             Interrupt::Stale => {
-                self.conflict();
+                self.conflict().await;
                 return Ok(());
             }
             Interrupt::Failed(error) => error,
@@ -68,7 +68,7 @@ impl<S, T, D> Bench<S, T, D> {
         }
         // A step that read what has changed since has not failed: it was mistaken.
         if error.kind() != ErrorKind::Misuse && !self.step.still_stands() {
-            self.conflict();
+            self.conflict().await;
             return Ok(());
         }
         self.failed(stage, error).await
@@ -94,8 +94,9 @@ impl<S, T, D> Bench<S, T, D> {
         self.step.verdict(stage, error, letter, self.count()).await
     }
 
-    fn conflict(&mut self) {
+    async fn conflict(&mut self) {
         self.step.counts().conflicts.add(1);
+        self.step.hold_again().await;
         self.again();
     }
 

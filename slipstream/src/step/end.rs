@@ -7,6 +7,7 @@ use crate::log::Ack;
 use crate::scope::{Buffers, Shared};
 use crate::steps::Pending;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What becomes of the messages of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +85,8 @@ impl Step {
 
     /// How many yields of the message in hand are done already.
     pub(crate) fn yields(&self) -> u32 {
-        self.track().map_or(0, |track| track.yields())
+        let before = self.track().map_or(0, |track| track.yields());
+        before.max(self.inner.yielded.load(Relaxed))
     }
 
     /// Ends the step of one yield; the message goes on.
@@ -96,7 +98,19 @@ impl Step {
             Some(mut track) => track.at_yield(yields),
             None => Vec::new(),
         };
-        if self.settle(&places).await? { Ok(()) } else { Err(Interrupt::Stale) }
+        if !self.settle(&places).await? {
+            return Err(Interrupt::Stale);
+        }
+        self.inner.yielded.store(yields, Relaxed);
+        Ok(())
+    }
+
+    /// Before a step runs again: takes hold of all that it touched, so that it cannot conflict over that any more.
+    pub(crate) async fn hold_again(&self) {
+        let mut buffers = self.inner.gathered.take_all();
+        // It has read nothing yet: there is nothing that could be stale.
+        self.inner.app.state.hold(&mut buffers.txn).await;
+        self.inner.gathered.restore(buffers);
     }
 
     async fn settle(&self, places: &[(Arc<str>, crate::steps::Place)]) -> Result<bool> {

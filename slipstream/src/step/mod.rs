@@ -89,6 +89,8 @@ struct Inner {
     /// 0 pipe, 1 handle, from 2 on a sink; plain numbers, since it is set for every message.
     stage: AtomicU32,
     calls: Count,
+    /// How many yields of the message in hand have ended as steps of their own.
+    yielded: AtomicU32,
     fault: Mutex<Option<Fault>>,
     faulty: AtomicBool,
     /// How many of the queues in front of this lane are empty for good, because the app drains.
@@ -129,6 +131,7 @@ impl Step {
             gathered: Gathered::new(app.state.begin()),
             stage: AtomicU32::new(IN_PIPE),
             calls: Count::default(),
+            yielded: AtomicU32::new(0),
             fault: Mutex::default(),
             faulty: AtomicBool::new(false),
             drained: AtomicUsize::new(0),
@@ -275,6 +278,12 @@ impl Step {
     pub(crate) fn at_handler(&self) {
         self.inner.stage.store(IN_HANDLER, Relaxed);
         self.inner.calls.add(1);
+    }
+
+    /// A new message is in hand.
+    pub(crate) fn begin(&self) {
+        self.inner.yielded.store(0, Relaxed);
+        self.at_handler();
     }
 
     /// Numbers the calls.
