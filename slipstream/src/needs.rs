@@ -24,7 +24,14 @@ pub(crate) struct Named {
     pub(crate) prepare: Option<Prepare>,
 }
 
-type Prepare = std::sync::Arc<dyn Fn(&Shared) -> Result<()> + Send + Sync>;
+/// Makes a static ready.
+pub(crate) type Prepare = std::sync::Arc<dyn Fn(&Shared) -> Result<()> + Send + Sync>;
+
+/// A topic that dead letters are sent to.
+pub(crate) trait Letterbox: Sync {
+    /// The topic.
+    fn named(&'static self) -> Named;
+}
 
 /// What the handlers of an app need.
 #[derive(Default)]

@@ -1,5 +1,7 @@
 //! What happens when a message fails: policies are data, given as `on_error = ..`.
 
+use crate::needs::Letterbox;
+use std::fmt;
 use std::time::Duration;
 
 /// What to do with a message that cannot be decoded, handled or sent.
@@ -28,12 +30,39 @@ pub(crate) struct Retry {
 }
 
 /// What becomes of a message whose calls all failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Verdict {
     Stop,
     Skip,
-    /// The topic's name.
-    Dead(&'static str),
+    /// Where it is sent.
+    Dead(&'static dyn Letterbox),
+}
+
+impl Verdict {
+    /// A word for it, and the topic of dead letters.
+    fn told(&self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Verdict::Stop => ("Stop", None),
+            Verdict::Skip => ("Skip", None),
+            Verdict::Dead(letterbox) => ("Dead", Some(letterbox.named().name)),
+        }
+    }
+}
+
+impl PartialEq for Verdict {
+    fn eq(&self, other: &Self) -> bool {
+        self.told() == other.told()
+    }
+}
+
+impl Eq for Verdict {}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, topic) = self.told();
+        f.write_str(word)?;
+        topic.map_or(Ok(()), |topic| write!(f, "({topic:?})"))
+    }
 }
 
 /// The waits between retries.

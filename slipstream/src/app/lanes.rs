@@ -38,6 +38,9 @@ pub(crate) struct Plan {
 impl Plan {
     /// Adds a handler to the lane of its source.
     pub(crate) fn add<T: Send + Sync + 'static>(&mut self, source: Source<T>, member: Member<T>) {
+        if let Some(topic) = &source.topic {
+            self.needs.topic(topic.named.clone());
+        }
         let known = match source.id {
             SourceId::Private => None,
             id => self.by_id.get(&id).copied(),

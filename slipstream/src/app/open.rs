@@ -6,8 +6,7 @@ use super::{App, Running, preflight, supervise};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, Subscription, memory::MemoryLog};
-use crate::needs::Need;
-use crate::policy::Verdict;
+use crate::needs::{Need, Prepare};
 use crate::scope::{self, Current, Shared};
 use crate::source::{Opening, Until};
 use crate::steps::State;
@@ -24,9 +23,7 @@ const BATCHES: usize = 4;
 pub(super) async fn start(mut app: App) -> Result<Running> {
     let plan = preflight::plan(&app);
     preflight::check(&app, &plan)?;
-    let uses_topics = plan.lanes.iter().any(|lane| lane.topic().is_some())
-        || plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Topic(_)))
-        || plan.abouts.iter().any(|about| matches!(about.policy.verdict, Verdict::Dead(_)));
+    let uses_topics = plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Topic(_)));
     let given = (app.store.take(), app.log.take());
     let (store, log, temporary) = blocking({
         let config = app.config.clone();
@@ -152,16 +149,16 @@ async fn prepare(shared: &Arc<Shared>, plan: &Plan) -> Result<()> {
         Need::Topic(named) => Some((place.clone(), named.prepare.clone()?)),
         _ => None,
     });
-    let read = plan.lanes.iter().filter_map(|lane| {
-        let place = lane.members().into_iter().map(|(name, place)| format!("`{name}` at {place}")).next()?;
-        Some((place, lane.topic()?.named.prepare.clone()?))
-    });
-    let all: Vec<_> = needs.chain(read).collect();
+    let all: Vec<_> = needs.collect();
     let app = shared.clone();
     blocking(move || {
-        let problems = all.iter().filter_map(|(place, prepare)| Some(format!("{place}: {}", prepare(&app).err()?)));
-        let problems: BTreeSet<String> = problems.collect();
-        preflight::report(&problems.into_iter().collect::<Vec<_>>())
+        // Side by side: if the broker does not answer, that is waited for once.
+        let found = std::thread::scope(|scope| {
+            let ask = |(place, prepare): &(String, Prepare)| Some(format!("{place}: {}", prepare(&app).err()?));
+            let asked: Vec<_> = all.iter().map(|one| scope.spawn(move || ask(one))).collect();
+            asked.into_iter().filter_map(|asked| asked.join().ok().flatten()).collect::<BTreeSet<String>>()
+        });
+        preflight::report(&found.into_iter().collect::<Vec<_>>())
     })
     .await
 }

@@ -5,7 +5,6 @@ use super::lanes::Plan;
 use super::wiring::Wiring;
 use crate::error::{Error, ErrorKind, Result};
 use crate::needs::{Need, Named};
-use crate::policy::Verdict;
 use crate::source::SourceId;
 use crate::steps::RESERVED;
 use std::collections::BTreeMap;
@@ -121,8 +120,7 @@ fn settings(app: &App, plan: &Plan, problems: &mut Vec<String>) {
     for (name, default) in [("commit.interval.ms", 1), ("shutdown.timeout.ms", 1)] {
         problems.extend(app.config.millis(name, default).err());
     }
-    let dead = plan.abouts.iter().any(|about| matches!(about.policy.verdict, Verdict::Dead(_)));
-    let topics = dead || plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Topic(_)));
+    let topics = plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Topic(_)));
     if !topics || app.log.is_some() {
         return;
     }

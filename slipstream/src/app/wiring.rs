@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::flow::{Feed, Flow, Lent, Merged, Supply};
 use crate::lane::{Bench, Crew, Lane, Lend, Work, dispatch, drive};
 use crate::needs::Needs;
-use crate::policy::{Policy, stop};
+use crate::policy::{Policy, Verdict, stop};
 use crate::pulled::Traced;
 use crate::source::{Source, SourceId};
 use crate::step::{About, Branch, Interrupt, Step, Track};
@@ -57,6 +57,11 @@ impl<'a> Wiring<'a> {
     /// `on_error = ..`.
     pub fn on_error(&mut self, policy: Policy) {
         self.policy = policy;
+        if let Verdict::Dead(letterbox) = policy.verdict {
+            let topic = letterbox.named();
+            self.plan.needs.writes(topic.slot);
+            self.plan.needs.topic(topic);
+        }
     }
 
     /// `timeout = ..`.

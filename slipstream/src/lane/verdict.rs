@@ -36,7 +36,7 @@ impl Step {
             Verdict::Stop => return Err(self.stopped(stage, error)),
             Verdict::Skip => Ended::Skipped,
             Verdict::Dead(topic) => {
-                self.bury(topic, stage, &error, letter.unwrap_or_default());
+                self.bury(topic.named().name, stage, &error, letter.unwrap_or_default());
                 Ended::Dead
             }
         };

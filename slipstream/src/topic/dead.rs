@@ -1,6 +1,7 @@
 //! Where messages go that failed for good.
 
 use super::Topic;
+use crate::needs::{Letterbox, Named};
 use crate::policy::{Policy, Verdict};
 
 /// Sends a message whose calls all failed to this topic: a record with its own bytes, anything else as JSON; error,
@@ -17,5 +18,11 @@ use crate::policy::{Policy, Verdict};
 /// }
 /// ```
 pub const fn dead_letter<K, V, C>(topic: &'static Topic<K, V, C>) -> Policy {
-    Policy { retry: None, verdict: Verdict::Dead(topic.name()) }
+    Policy { retry: None, verdict: Verdict::Dead(topic) }
+}
+
+impl<K, V, C> Letterbox for Topic<K, V, C> {
+    fn named(&'static self) -> Named {
+        self.definition().named(Self::type_name())
+    }
 }

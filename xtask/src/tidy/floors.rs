@@ -15,11 +15,12 @@ const FLOORS: &[&[&str]] = &[
     &["lane"],
     &["flow"],
     &["step"],
+    &["policy"],
     &["needs"],
     &["scope"],
     &["steps", "pulled"],
     &["log", "store"],
-    &["clock", "config", "gate", "keys", "ledger", "policy"],
+    &["clock", "config", "gate", "keys", "ledger"],
     &["error"],
 ];
 /// Where it stands, for those who need to add a module.

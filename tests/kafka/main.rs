@@ -1,0 +1,160 @@
+//! What is promised for topics, shown on a real broker: its address is in `SLIPSTREAM_TEST_KAFKA`.
+//!
+//! `cargo xtask test` starts a broker and sets it; without one these tests say that they were left out.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // they are tests
+
+use slipstream::prelude::*;
+use slipstream::testing::{Broker, Output};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// An app on the broker, with a group, a state and topics that no other test has.
+fn app(name: &str) -> Option<(App, Config)> {
+    let Ok(servers) = std::env::var("SLIPSTREAM_TEST_KAFKA") else {
+        eprintln!("left out: SLIPSTREAM_TEST_KAFKA is not set");
+        return None;
+    };
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let unique = format!(
+        "{name}-{}-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed),
+        Utc::now().timestamp_millis()
+    );
+    let state = tempfile::tempdir().unwrap().keep();
+    let mut config = Config::new()
+        .set("kafka.bootstrap.servers", servers)
+        .set("app.id", unique.clone())
+        .set("state.dir", state.to_string_lossy());
+    for topic in ["words", "totals", "dead", "sent"] {
+        config = config.set(format!("topic.{topic}.name"), format!("{topic}-{unique}"));
+    }
+    Some((App::new().config(config.clone()), config))
+}
+
+static WORDS: Topic<String, u64> = Topic::new("words").partitions(4).start(Start::Earliest).until_end();
+static TOTALS: Cache<String, u64> = Cache::new("totals");
+static SUMS: Topic<String, u64> = Topic::new("totals").partitions(2).start(Start::Earliest).until_end();
+static DEAD: Topic<Option<String>, serde_json::Value> = Topic::new("dead").start(Start::Earliest).until_end();
+
+const SENT: u64 = 3_000;
+
+fn numbered() -> impl Iterator<Item = (String, u64)> {
+    (0..SENT).map(|n| (format!("word{}", n % 7), n))
+}
+
+#[handle(source = numbered, sink = [WORDS])]
+fn send(word: &(String, u64)) -> (String, u64) {
+    word.clone()
+}
+
+#[handle(source = WORDS, sink = [TOTALS, SUMS])]
+async fn add(n: u64, word: Key<String>) -> Result<(String, u64)> {
+    Ok((word.0.clone(), TOTALS.get(&word.0)?.unwrap_or(0) + n))
+}
+
+static SEEN: Output<(String, u64)> = Output::new("seen");
+
+#[handle(source = SUMS, sink = [SEEN])]
+fn look(sum: (String, u64)) -> (String, u64) {
+    sum
+}
+
+fn expected() -> Vec<(String, u64)> {
+    (0..7).map(|word| (format!("word{word}"), (0..SENT).filter(|n| n % 7 == word).sum())).collect()
+}
+
+fn totals(running: &Running) -> Vec<(String, u64)> {
+    running.enter(|| TOTALS.iter().unwrap().collect::<Result<_>>().unwrap())
+}
+
+/// Three lanes in one app: one writes a topic, one reads it to its end and writes another, one reads that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_of_topics_ends_when_its_writers_have() {
+    let Some((app, _)) = app("chain") else { return };
+    let running = app.handler(send).handler(add).handler(look).start().await.unwrap();
+    running.wait().await.unwrap();
+    assert_eq!(totals(&running), expected());
+    let seen = running.drain(&SEEN).unwrap();
+    assert_eq!(seen.len() as u64, SENT);
+    for (word, total) in expected() {
+        // Updates of one key stay in order, since they go to one partition.
+        assert_eq!(seen.iter().rfind(|(seen, _)| *seen == word).unwrap().1, total);
+    }
+    running.assert_conserved();
+    assert_eq!(running.report().sink("add", "SUMS").delivered, SENT);
+}
+
+/// Stopped in the middle, again and again: nothing is lost or counted twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_aborted_goes_on_where_it_committed() {
+    let Some((writer, config)) = app("aborted") else { return };
+    writer.handler(send).run().await.unwrap();
+    let mut aborted = 0;
+    for round in 0_u64..40 {
+        let running = App::new().config(config.clone()).handler(add).start().await.unwrap();
+        let patience = millis(400 + round * 37 % 300);
+        match tokio::time::timeout(patience, running.wait()).await {
+            Ok(done) => {
+                done.unwrap();
+                assert_eq!(totals(&running), expected(), "after {aborted} aborts");
+                running.assert_conserved();
+                return;
+            }
+            Err(_) => {
+                aborted += 1;
+                running.abort();
+                let _ = running.wait().await;
+            }
+        }
+    }
+    panic!("it has not come to its end in 40 rounds");
+}
+
+#[handle(source = WORDS, on_error = dead_letter(&DEAD))]
+fn refuse_some(n: u64) -> Result<()> {
+    if n % 100 == 3 { Err(Error::msg("it ends in 3")) } else { Ok(()) }
+}
+
+static BURIED: Output<(Option<String>, String, String)> = Output::new("buried");
+
+#[handle(source = DEAD, sink = [BURIED])]
+fn exhume(letter: Record<Option<String>, serde_json::Value>, headers: Headers) -> (Option<String>, String, String) {
+    let error = String::from_utf8_lossy(headers.get("slipstream-error").unwrap_or_default()).into_owned();
+    (letter.key, letter.value.to_string(), error)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_have_the_bytes_that_came() {
+    let Some((app, _)) = app("dead") else { return };
+    let running = app.handler(send).handler(refuse_some).handler(exhume).start().await.unwrap();
+    running.wait().await.unwrap();
+    let mut buried = running.drain(&BURIED).unwrap();
+    buried.sort_by_key(|(_, value, _)| value.parse::<u64>().unwrap());
+    assert_eq!(buried.len() as u64, SENT / 100);
+    let third = ("word3".to_owned(), "3".to_owned(), "it ends in 3".to_owned());
+    assert_eq!(buried[0], (Some(third.0), third.1, third.2));
+    assert_eq!(running.report().handler("refuse_some").dead, SENT / 100);
+    running.assert_conserved();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_not_there_is_said_within_its_time() {
+    if std::env::var("SLIPSTREAM_TEST_KAFKA").is_err() {
+        return;
+    }
+    let config = Config::new().set("kafka.bootstrap.servers", "127.0.0.1:1").set("app.id", "nowhere");
+    let started = std::time::Instant::now();
+    let error = App::new().config(config).handler(add).start().await.err().unwrap();
+    assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
+    assert!(started.elapsed() < secs(15), "{:?}", started.elapsed());
+}
+
+/// The same chain in memory gives the same, so that what is tested there holds here.
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_agrees() {
+    let running = Broker::new().app().handler(send).handler(add).handler(look).start().await.unwrap();
+    running.wait().await.unwrap();
+    assert_eq!(totals(&running), expected());
+    running.assert_conserved();
+}
