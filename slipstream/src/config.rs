@@ -104,6 +104,7 @@ impl Config {
         stem.map_or_else(|| "app".to_owned(), |stem| stem.to_string_lossy().into_owned())
     }
 
+    #[cfg_attr(not(feature = "sled"), allow(dead_code))] // without an engine there is no directory
     pub(crate) fn state_dir(&self) -> PathBuf {
         PathBuf::from(self.get("state.dir").unwrap_or("state"))
     }

@@ -140,61 +140,66 @@ impl Ledger {
     /// The counts as they are now: one row for each (source, handler), and one for each (handler, sink).
     pub(crate) fn report(&self) -> Report {
         let mut report = Report::default();
-        for row in lock(&self.messages).iter() {
-            let found = report.messages.iter_mut().find(|m| m.source == row.source && m.handler == row.handler);
-            let total = match found {
-                Some(total) => total,
-                None => {
-                    report.messages.push(MessageCounts {
-                        source: row.source.clone(),
-                        handler: row.handler.clone(),
-                        ..MessageCounts::default()
-                    });
-                    let last = report.messages.len() - 1;
-                    &mut report.messages[last]
-                }
-            };
-            total.taken += row.taken.get();
-            total.done += row.done.get();
-            total.filtered += row.filtered.get();
-            total.skipped += row.skipped.get();
-            total.dead += row.dead.get();
-            total.held += row.held.get();
-            total.absorbed += row.absorbed.get();
-            total.open += row.open.get() + row.queued.get();
-            total.conflicts += row.conflicts.get();
-            total.retries += row.retries.get();
+        for counts in lock(&self.messages).iter().map(|row| row.counts()) {
+            let same = |row: &&mut MessageCounts| row.source == counts.source && row.handler == counts.handler;
+            match report.messages.iter_mut().find(same) {
+                Some(row) => row.add(&counts),
+                None => report.messages.push(counts),
+            }
         }
-        for row in lock(&self.outputs).iter() {
-            let found = report.outputs.iter_mut().find(|o| o.handler == row.handler && o.sink == row.sink);
-            let total = match found {
-                Some(total) => total,
-                None => {
-                    report.outputs.push(OutputCounts {
-                        handler: row.handler.clone(),
-                        sink: row.sink.clone(),
-                        ..OutputCounts::default()
-                    });
-                    let last = report.outputs.len() - 1;
-                    &mut report.outputs[last]
-                }
-            };
-            total.offered += row.offered.get();
-            total.delivered += row.delivered.get();
-            total.failed += row.failed.get();
-            total.withdrawn += row.withdrawn.get();
-            total.open += row.open.get() + row.in_hand.get();
+        for counts in lock(&self.outputs).iter().map(|row| row.counts()) {
+            let same = |row: &&mut OutputCounts| row.handler == counts.handler && row.sink == counts.sink;
+            match report.outputs.iter_mut().find(same) {
+                Some(row) => row.add(&counts),
+                None => report.outputs.push(counts),
+            }
         }
-        report.sources = lock(&self.received)
-            .iter()
-            .map(|row| SourceCounts {
-                source: row.source.clone(),
-                received: row.received.get(),
-                handed: row.handed.get(),
-                waiting: row.waiting.load(Relaxed),
-            })
-            .collect();
+        report.sources = lock(&self.received).iter().map(|row| row.counts()).collect();
         report
+    }
+}
+
+impl Messages {
+    fn counts(&self) -> MessageCounts {
+        MessageCounts {
+            source: self.source.clone(),
+            handler: self.handler.clone(),
+            taken: self.taken.get(),
+            done: self.done.get(),
+            filtered: self.filtered.get(),
+            skipped: self.skipped.get(),
+            dead: self.dead.get(),
+            held: self.held.get(),
+            absorbed: self.absorbed.get(),
+            open: self.open.get() + self.queued.get(),
+            conflicts: self.conflicts.get(),
+            retries: self.retries.get(),
+        }
+    }
+}
+
+impl Outputs {
+    fn counts(&self) -> OutputCounts {
+        OutputCounts {
+            handler: self.handler.clone(),
+            sink: self.sink.clone(),
+            offered: self.offered.get(),
+            delivered: self.delivered.get(),
+            failed: self.failed.get(),
+            withdrawn: self.withdrawn.get(),
+            open: self.open.get() + self.in_hand.get(),
+        }
+    }
+}
+
+impl Received {
+    fn counts(&self) -> SourceCounts {
+        SourceCounts {
+            source: self.source.clone(),
+            received: self.received.get(),
+            handed: self.handed.get(),
+            waiting: self.waiting.load(Relaxed),
+        }
     }
 }
 
@@ -244,6 +249,19 @@ impl MessageCounts {
     pub fn accounted(&self) -> u64 {
         self.done + self.filtered + self.skipped + self.dead + self.absorbed + self.held + self.open
     }
+
+    fn add(&mut self, other: &MessageCounts) {
+        self.taken += other.taken;
+        self.done += other.done;
+        self.filtered += other.filtered;
+        self.skipped += other.skipped;
+        self.dead += other.dead;
+        self.held += other.held;
+        self.absorbed += other.absorbed;
+        self.open += other.open;
+        self.conflicts += other.conflicts;
+        self.retries += other.retries;
+    }
 }
 
 /// What became of the outputs that one handler offered to one sink.
@@ -276,6 +294,14 @@ impl OutputCounts {
     /// ```
     pub fn accounted(&self) -> u64 {
         self.delivered + self.failed + self.withdrawn + self.open
+    }
+
+    fn add(&mut self, other: &OutputCounts) {
+        self.offered += other.offered;
+        self.delivered += other.delivered;
+        self.failed += other.failed;
+        self.withdrawn += other.withdrawn;
+        self.open += other.open;
     }
 }
 
@@ -347,16 +373,7 @@ impl Report {
         let mut total = MessageCounts { handler: name.to_owned(), ..MessageCounts::default() };
         for row in self.messages.iter().filter(|row| row.handler == name) {
             total.source.clone_from(&row.source);
-            total.taken += row.taken;
-            total.done += row.done;
-            total.filtered += row.filtered;
-            total.skipped += row.skipped;
-            total.dead += row.dead;
-            total.held += row.held;
-            total.absorbed += row.absorbed;
-            total.open += row.open;
-            total.conflicts += row.conflicts;
-            total.retries += row.retries;
+            total.add(row);
         }
         total
     }

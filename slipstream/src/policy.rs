@@ -110,10 +110,28 @@ impl Policy {
 }
 
 /// Drains the app and ends it with an error that names the message; the default.
+///
+/// ```
+/// use slipstream::prelude::*;
+///
+/// #[handle(source = ["7"], sink = [print], on_error = stop)]
+/// fn parse(word: &str) -> Result<u32> {
+///     Ok(word.parse()?)
+/// }
+/// ```
 #[allow(non_upper_case_globals)] // reads as a word of the attribute: `on_error = stop`
 pub const stop: Policy = Policy { retry: None, verdict: Verdict::Stop };
 
 /// Counts the message as skipped and goes on.
+///
+/// ```
+/// use slipstream::prelude::*;
+///
+/// #[handle(source = ["7", "seven"], sink = [print], on_error = skip)]
+/// fn parse(word: &str) -> Result<u32> {
+///     Ok(word.parse()?)
+/// }
+/// ```
 #[allow(non_upper_case_globals)] // as above
 pub const skip: Policy = Policy { retry: None, verdict: Verdict::Skip };
 

@@ -10,6 +10,20 @@ use tracing_subscriber::EnvFilter;
 ///
 /// Sugar for `App::collected().run()`.
 ///
+/// ```
+/// use slipstream::prelude::*;
+///
+/// #[handle(source = ["one", "two"], sink = [print])]
+/// fn show(word: &'static str) -> &'static str {
+///     word
+/// }
+///
+/// #[slipstream::main]
+/// async fn main() -> slipstream::Result<()> {
+///     slipstream::run().await
+/// }
+/// ```
+///
 ///
 /// # Errors
 /// All problems of the wiring in one; or what stopped the app.
