@@ -23,7 +23,8 @@ impl SledStore {
         let shown = path.display();
         match opened {
             Ok(Ok(db)) => Ok(SledStore { db, path: path.to_owned() }),
-            Ok(Err(sled::Error::Io(error))) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Error::caused(
+            // sled wraps the refused lock in an error of another kind; its text is all that tells.
+            Ok(Err(sled::Error::Io(error))) if error.to_string().contains("lock") => Err(Error::caused(
                 ErrorKind::Store,
                 format!("the state in {shown} is in use: stop the other app, or give this one its own `app.id`"),
                 error,

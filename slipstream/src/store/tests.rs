@@ -51,7 +51,7 @@ proptest! {
 fn after_a_prefix_comes_nothing_that_starts_with_it() {
     assert_eq!(after(b"ab"), b"ac");
     assert_eq!(after(&[7, 255]), [8]);
-    assert_eq!(after(&[255]), []);
+    assert!(after(&[255]).is_empty());
 }
 
 #[cfg(feature = "sled")]
