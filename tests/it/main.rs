@@ -1,0 +1,5 @@
+//! Behaviour tests: each builds its app by hand, from handlers that stand beside it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // they are tests
+
+mod bad_input;
