@@ -171,7 +171,7 @@ impl Messages {
             dead: self.dead.get(),
             held: self.held.get(),
             absorbed: self.absorbed.get(),
-            open: self.open.get() + self.queued.get(),
+            open: self.open.get().wrapping_add(self.queued.get()),
             conflicts: self.conflicts.get(),
             retries: self.retries.get(),
         }
@@ -187,7 +187,7 @@ impl Outputs {
             delivered: self.delivered.get(),
             failed: self.failed.get(),
             withdrawn: self.withdrawn.get(),
-            open: self.open.get() + self.in_hand.get(),
+            open: self.open.get().wrapping_add(self.in_hand.get()),
         }
     }
 }
@@ -250,17 +250,18 @@ impl MessageCounts {
         self.done + self.filtered + self.skipped + self.dead + self.absorbed + self.held + self.open
     }
 
+    /// Wraps, since a lane may take back what another has counted.
     fn add(&mut self, other: &MessageCounts) {
-        self.taken += other.taken;
-        self.done += other.done;
-        self.filtered += other.filtered;
-        self.skipped += other.skipped;
-        self.dead += other.dead;
-        self.held += other.held;
-        self.absorbed += other.absorbed;
-        self.open += other.open;
-        self.conflicts += other.conflicts;
-        self.retries += other.retries;
+        self.taken = self.taken.wrapping_add(other.taken);
+        self.done = self.done.wrapping_add(other.done);
+        self.filtered = self.filtered.wrapping_add(other.filtered);
+        self.skipped = self.skipped.wrapping_add(other.skipped);
+        self.dead = self.dead.wrapping_add(other.dead);
+        self.held = self.held.wrapping_add(other.held);
+        self.absorbed = self.absorbed.wrapping_add(other.absorbed);
+        self.open = self.open.wrapping_add(other.open);
+        self.conflicts = self.conflicts.wrapping_add(other.conflicts);
+        self.retries = self.retries.wrapping_add(other.retries);
     }
 }
 
@@ -297,11 +298,11 @@ impl OutputCounts {
     }
 
     fn add(&mut self, other: &OutputCounts) {
-        self.offered += other.offered;
-        self.delivered += other.delivered;
-        self.failed += other.failed;
-        self.withdrawn += other.withdrawn;
-        self.open += other.open;
+        self.offered = self.offered.wrapping_add(other.offered);
+        self.delivered = self.delivered.wrapping_add(other.delivered);
+        self.failed = self.failed.wrapping_add(other.failed);
+        self.withdrawn = self.withdrawn.wrapping_add(other.withdrawn);
+        self.open = self.open.wrapping_add(other.open);
     }
 }
 

@@ -3,3 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // they are tests
 
 mod bad_input;
+mod exactness;
+mod lanes;
+mod pipes;

@@ -11,15 +11,17 @@ use syn::{Expr, FnArg, Ident, Lit, Pat, ReturnType, Safety, Type};
 /// Puts a handler together; `None` if too much is missing.
 pub(super) fn handler(options: Options, function: &Fn, diag: &mut Diag) -> Option<Handler> {
     let signature = &function.signature;
+    // All that is written resolves as the attribute's own tokens do, also where some of them came through a macro.
+    let home = options.source.as_ref().map_or_else(Span::call_site, |value| value.key.span());
     free_and_plain(function, diag);
-    let arguments = arguments(function, diag);
-    let sinks = options.sink.as_ref().map(|value| elements(value, "sink", diag)).unwrap_or_default();
-    let sink_list = options.sink.as_ref().map_or_else(Span::call_site, |value| list_span(&value.expr));
+    let arguments = arguments(function, home, diag);
+    let sinks = options.sink.as_ref().map(|value| elements(value, "sink", home, diag)).unwrap_or_default();
+    let sink_list = options.sink.as_ref().map_or(home, |value| list_span(&value.expr).resolved_at(home));
     if !sinks.is_empty() {
         returns_something(function, sinks[0].span, diag);
     }
     sinks.iter().for_each(|sink| can_be_sink(sink, diag));
-    let pipes = options.pipe.as_ref().map(|value| elements(value, "pipe", diag)).unwrap_or_default();
+    let pipes = options.pipe.as_ref().map(|value| elements(value, "pipe", home, diag)).unwrap_or_default();
     if let Some(name) = &options.name {
         is_name(name, diag);
     }
@@ -40,8 +42,10 @@ pub(super) fn handler(options: Options, function: &Fn, diag: &mut Diag) -> Optio
         ReturnType::Default => signature.ident.span(),
         ReturnType::Type(_, ty) => naming_span(&ty.to_token_stream()),
     };
+    let returns = returns.resolved_at(home);
     let expr = |value: Option<Value>| value.map(|value| value.expr);
     Some(Handler {
+        home,
         library: options.library.unwrap_or_else(|| syn::parse_quote!(::slipstream)),
         function: signature.ident.clone(),
         is_async: signature.asyncness.is_some(),
@@ -109,7 +113,7 @@ fn returns_something(function: &Fn, sink: Span, diag: &mut Diag) {
     }
 }
 
-fn arguments(function: &Fn, diag: &mut Diag) -> Vec<Argument> {
+fn arguments(function: &Fn, home: Span, diag: &mut Diag) -> Vec<Argument> {
     let mut arguments: Vec<Argument> = Vec::new();
     for (index, input) in function.signature.inputs.iter().enumerate() {
         let FnArg::Typed(input) = input else { continue };
@@ -141,7 +145,7 @@ fn arguments(function: &Fn, diag: &mut Diag) -> Vec<Argument> {
             Pat::Ident(name) => format_ident!("__{}", plain(&name.ident)),
             _ => format_ident!("__argument_{index}"),
         };
-        let span = naming_span(&ty.to_token_stream());
+        let span = naming_span(&ty.to_token_stream()).resolved_at(home);
         arguments.push(Argument { local: Ident::new(&local.to_string(), span), ty, span, by });
     }
     arguments
@@ -180,7 +184,7 @@ fn sources(value: Option<&Value>, diag: &mut Diag) -> Vec<Source> {
         Expr::Array(list) if !list.elems.iter().all(is_literal) => list.elems.iter().cloned().collect(),
         expr => vec![expr.clone()],
     };
-    exprs.into_iter().map(source).collect()
+    exprs.into_iter().map(|expr| source(expr, value.key.span())).collect()
 }
 
 fn is_literal(expr: &Expr) -> bool {
@@ -194,33 +198,33 @@ fn is_literal(expr: &Expr) -> bool {
     }
 }
 
-fn source(expr: Expr) -> Source {
+fn source(expr: Expr, home: Span) -> Source {
     // `&QUAKES` names the same static as `QUAKES`.
     let named = match &expr {
         Expr::Reference(reference) if matches!(*reference.expr, Expr::Path(_)) => (*reference.expr).clone(),
         other => other.clone(),
     };
     let shared = matches!(named, Expr::Path(_));
-    Source { span: naming(&named), expr: named, shared }
+    Source { span: naming(&named).resolved_at(home), expr: named, shared }
 }
 
-fn elements(value: &Value, what: &str, diag: &mut Diag) -> Vec<Element> {
+fn elements(value: &Value, what: &str, home: Span, diag: &mut Diag) -> Vec<Element> {
     let exprs: Vec<Expr> = match &value.expr {
         Expr::Array(list) => list.elems.iter().cloned().collect(),
         expr => vec![expr.clone()],
     };
-    let elements = exprs.into_iter().filter_map(|expr| element(expr, what, diag));
+    let elements = exprs.into_iter().filter_map(|expr| element(expr, what, home, diag));
     elements.collect()
 }
 
-fn element(expr: Expr, what: &str, diag: &mut Diag) -> Option<Element> {
+fn element(expr: Expr, what: &str, home: Span, diag: &mut Diag) -> Option<Element> {
     let expr = match expr {
         Expr::Reference(reference) if matches!(*reference.expr, Expr::Path(_)) => *reference.expr,
         Expr::Group(group) => *group.expr,
         Expr::Paren(paren) => *paren.expr,
         expr => expr,
     };
-    let span = naming(&expr);
+    let span = naming(&expr).resolved_at(home);
     let kind = match &expr {
         Expr::Path(path) => {
             let last = path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();

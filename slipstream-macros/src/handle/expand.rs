@@ -118,7 +118,7 @@ fn lane(handler: &Handler) -> TokenStream {
 fn run(handler: &Handler) -> TokenStream {
     let copy = copy(handler);
     let buries = handler.on_error.as_ref().filter(|_| handler.buries()).map(|policy| {
-        let span = syn::spanned::Spanned::span(policy);
+        let span = syn::spanned::Spanned::span(policy).resolved_at(handler.home);
         quote_spanned!(span=> __lane.buries();)
     });
     let call = call(handler);
@@ -273,14 +273,14 @@ fn fitted(index: usize, sink: &Element) -> TokenStream {
 fn key(handler: &Handler) -> TokenStream {
     match (&handler.key, message(handler)) {
         (Some(key), Some(ty)) => {
-            let span = syn::spanned::Spanned::span(key);
+            let span = syn::spanned::Spanned::span(key).resolved_at(handler.home);
             quote_spanned!(span=> __rt::keyed::<#ty, _, _, _>(#key))
         }
         _ => {
             let span = handler
                 .concurrency
                 .as_ref()
-                .map_or_else(proc_macro2::Span::call_site, syn::spanned::Spanned::span);
+                .map_or(handler.home, |lanes| syn::spanned::Spanned::span(lanes).resolved_at(handler.home));
             quote_spanned!(span=> __rt::by_record())
         }
     }

@@ -26,6 +26,8 @@ pub(super) struct Value {
 
 /// A handler that can be written out.
 pub(super) struct Handler {
+    /// How the names of what is written resolve.
+    pub(super) home: Span,
     pub(super) library: Path,
     pub(super) function: Ident,
     pub(super) is_async: bool,

@@ -86,13 +86,15 @@ where
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let pulled = std::task::ready!(self.poll_traced(cx));
-        let count = pulled.as_ref().map_or(0, |traced| traced.count);
+        // At the end what is in its hands stays there: an output may still come of it.
+        let Some(Traced { item, count, .. }) = std::task::ready!(self.poll_traced(cx)) else {
+            return Poll::Ready(None);
+        };
         let before = self.hand.put(count);
         if before > 0 {
             self.step.absorbed(before);
         }
         self.step.in_hand(count);
-        Poll::Ready(pulled.map(|traced| traced.item))
+        Poll::Ready(Some(item))
     }
 }
