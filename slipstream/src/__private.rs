@@ -1,5 +1,6 @@
 //! All that the macro's output may name. Not public API: it changes with every release.
 
+pub use crate::Result;
 pub use crate::app::{Entry, Merge, Wiring, id_of};
 pub use crate::flow::{Feed, Flow, Lent, Merged};
 pub use crate::handler::{Asks, Rest, argument, by_record, keyed, look, mixed, returned, sendable, view};
@@ -9,7 +10,6 @@ pub use crate::run::main;
 pub use crate::sink::{Declared, Offer, closure, copies, resend, send, sent_by};
 pub use crate::source::{private, shared};
 pub use crate::step::{Interrupt, Step};
-pub use crate::Result;
 pub use inventory;
 pub use std::boxed::Box;
 pub use std::option::Option::{None, Some};
@@ -18,13 +18,12 @@ pub use std::result::Result::{Err, Ok};
 
 /// The traits by whose levels the macro's output asks what something is; by no name that could hide one of the user's.
 pub mod levels {
-    pub use crate::handler::{
-        AsksNothing as _, ByIterator as _, ByStream as _, ByValue as _, Checked as _,
-    };
+    pub use crate::handler::{AsksNothing as _, ByIterator as _, ByStream as _, ByValue as _, Checked as _};
     pub use crate::lane::{Copies as _, Look as _};
     pub use crate::pipe::IntoFlow as _;
     pub use crate::sink::{
-        NotDeclared as _, Outputs as _, OfferFn as _, OfferOther as _, OfferTwo as _, ShownByDebug as _, ShownByNeither as _,
+        NotDeclared as _, OfferFn as _, OfferOther as _, OfferTwo as _, Outputs as _, ShownByDebug as _,
+        ShownByNeither as _,
     };
     pub use crate::source::{Copied as _, Untry as _};
 }

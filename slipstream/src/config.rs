@@ -138,6 +138,9 @@ mod tests {
     #[test]
     fn below_gives_the_rest_of_the_name() {
         let config = Config::new().set("kafka.linger.ms", "5").set("app.id", "x");
-        assert_eq!(config.below("kafka.").into_iter().collect::<Vec<_>>(), [("linger.ms".into(), "5".into())]);
+        assert_eq!(
+            config.below("kafka.").into_iter().collect::<Vec<_>>(),
+            [("linger.ms".into(), "5".into())]
+        );
     }
 }

@@ -99,7 +99,9 @@ impl Error {
         let source = source.into();
         match source.downcast::<Passing>() {
             Ok(passing) => passing.0,
-            Err(source) => Error(Box::new(Inner { kind: ErrorKind::User, message: None, source: Some(source) })),
+            Err(source) => {
+                Error(Box::new(Inner { kind: ErrorKind::User, message: None, source: Some(source) }))
+            }
         }
     }
 

@@ -50,7 +50,10 @@ pub(crate) fn decode<K: Key>(bytes: &[u8], whose: &str) -> Result<K> {
     let mut rest = bytes;
     K::decode(&mut rest).filter(|_| rest.is_empty()).ok_or_else(|| {
         let kind = std::any::type_name::<K>();
-        Error::new(ErrorKind::Codec, format!("a key of {whose} is not a `{kind}`: was it written with another type?"))
+        Error::new(
+            ErrorKind::Codec,
+            format!("a key of {whose} is not a `{kind}`: was it written with another type?"),
+        )
     })
 }
 

@@ -141,7 +141,8 @@ impl Ledger {
     pub(crate) fn report(&self) -> Report {
         let mut report = Report::default();
         for counts in lock(&self.messages).iter().map(|row| row.counts()) {
-            let same = |row: &&mut MessageCounts| row.source == counts.source && row.handler == counts.handler;
+            let same =
+                |row: &&mut MessageCounts| row.source == counts.source && row.handler == counts.handler;
             match report.messages.iter_mut().find(same) {
                 Some(row) => row.add(&counts),
                 None => report.messages.push(counts),
@@ -369,6 +370,18 @@ impl Report {
         if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
     }
 
+    /// Checks that nothing is under way any more, as it must be when an app has ended well.
+    ///
+    /// # Errors
+    /// The rows that have something open, one a line.
+    pub fn settled(&self) -> Result<(), String> {
+        let messages = self.messages.iter().filter(|row| row.open != 0).map(|row| format!("{row:?}"));
+        let outputs = self.outputs.iter().filter(|row| row.open != 0).map(|row| format!("{row:?}"));
+        let sources = self.sources.iter().filter(|row| row.waiting != 0).map(|row| format!("{row:?}"));
+        let open: Vec<String> = messages.chain(outputs).chain(sources).collect();
+        if open.is_empty() { Ok(()) } else { Err(open.join("\n")) }
+    }
+
     /// The counts of a handler, over all its sources.
     pub fn handler(&self, name: &str) -> MessageCounts {
         let mut total = MessageCounts { handler: name.to_owned(), ..MessageCounts::default() };
@@ -393,8 +406,18 @@ impl fmt::Display for Report {
                 f,
                 "{} -> {}: taken {} done {} filtered {} skipped {} dead {} absorbed {} held {} open {} \
                  (conflicts {} retries {})",
-                m.source, m.handler, m.taken, m.done, m.filtered, m.skipped, m.dead, m.absorbed, m.held, m.open,
-                m.conflicts, m.retries
+                m.source,
+                m.handler,
+                m.taken,
+                m.done,
+                m.filtered,
+                m.skipped,
+                m.dead,
+                m.absorbed,
+                m.held,
+                m.open,
+                m.conflicts,
+                m.retries
             )?;
         }
         for o in &self.outputs {

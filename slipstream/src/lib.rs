@@ -17,6 +17,8 @@ mod gate;
 mod handler;
 pub mod keys;
 mod lane;
+#[cfg(test)]
+mod leaks;
 mod ledger;
 mod log;
 mod needs;
@@ -43,8 +45,8 @@ pub use flow::Flow;
 pub use handler::{EventTime, Headers, Key, One, State};
 pub use ledger::{MessageCounts, OutputCounts, Report, SourceCounts};
 pub use pipe::{
-    accumulate, chunks, dedup, enumerate, filter, filter_map, map, pairwise, scan, skip, take, take_until, take_while,
-    throttle, values,
+    accumulate, chunks, dedup, enumerate, filter, filter_map, map, pairwise, scan, skip, take, take_until,
+    take_while, throttle, values,
 };
 pub use policy::Policy;
 pub use run::run;

@@ -259,6 +259,7 @@ impl Slot {
                 slots[index].get_or_insert_with(|| Arc::new(make())).clone()
             }
         };
-        kept.downcast().map_err(|_| Error::new(ErrorKind::Misuse, "a static changed its type while the app ran"))
+        kept.downcast()
+            .map_err(|_| Error::new(ErrorKind::Misuse, "a static changed its type while the app ran"))
     }
 }

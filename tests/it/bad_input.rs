@@ -56,7 +56,10 @@ async fn all_problems_come_at_once() {
     let text = error_of(app).await.to_string();
     assert!(text.contains("for 3 reasons"), "{text}");
     assert!(text.contains("two statics are the cache `counts`") && text.contains("u32, u32"), "{text}");
-    assert!(text.contains("State<alloc::string::String>") && text.contains("tests/it/bad_input.rs:"), "{text}");
+    assert!(
+        text.contains("State<alloc::string::String>") && text.contains("tests/it/bad_input.rs:"),
+        "{text}"
+    );
 }
 
 struct Unique(u32);
@@ -123,7 +126,10 @@ async fn a_source_that_yields_errors_follows_the_policy() {
     let running = testing::app().handler(stops).start().await.unwrap();
     let error = running.wait().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stopped);
-    assert!(error.to_string().contains("`stops` stopped at `bad_input::faulty` message 3 (source): no two"), "{error}");
+    assert!(
+        error.to_string().contains("`stops` stopped at `bad_input::faulty` message 3 (source): no two"),
+        "{error}"
+    );
     assert_eq!(counts(&running, "stops").done, 2);
 }
 
@@ -260,7 +266,8 @@ async fn a_handler_that_never_awaits_does_not_starve_a_timer() {
     let beats = running.drain(&BEATS).unwrap();
     running.stop().await.unwrap();
     assert!(beats.len() >= 40, "{}", beats.len());
-    let mut late: Vec<i128> = beats.windows(2).map(|pair| (pair[1] - pair[0]).as_millis() as i128 - 20).collect();
+    let mut late: Vec<i128> =
+        beats.windows(2).map(|pair| (pair[1] - pair[0]).as_millis() as i128 - 20).collect();
     late.sort_unstable();
     // The machine itself is late at times: all but two of fifty beats are within 10 ms.
     let bound = late[late.len() - 3];

@@ -195,7 +195,14 @@ fn pair((key, value): (String, u32)) -> String {
 }
 
 #[handle(source = RECORDS, sink = [TEXTS])]
-fn beside(headers: Headers, value: &u32, key: Key<String>, at: EventTime, ctx: Ctx, base: State<u32>) -> String {
+fn beside(
+    headers: Headers,
+    value: &u32,
+    key: Key<String>,
+    at: EventTime,
+    ctx: Ctx,
+    base: State<u32>,
+) -> String {
     let from = String::from_utf8_lossy(headers.get("from").unwrap_or_default()).into_owned();
     format!("beside {} {value} {from} {} {} {}", key.0, at.0.timestamp(), ctx.id(), *base + value)
 }

@@ -59,7 +59,10 @@ async fn ours_say_what_they_filter_and_hold() {
     let (running, counts) = columns(summed, "summed").await;
     assert_eq!((running.drain(&SEEN).unwrap(), counts), (vec![0, 1, 2, 4, 7, 12], [6, 6, 0, 0, 0]));
     let (running, counts) = columns(chunked, "chunked").await;
-    assert_eq!((running.drain(&LISTS).unwrap(), counts), (vec![vec![0, 1, 1, 2], vec![3, 5]], [6, 6, 0, 0, 0]));
+    assert_eq!(
+        (running.drain(&LISTS).unwrap(), counts),
+        (vec![vec![0, 1, 1, 2], vec![3, 5]], [6, 6, 0, 0, 0])
+    );
     let (running, counts) = columns(paired, "paired").await;
     assert_eq!(running.drain(&PAIRS).unwrap(), [(0, 1), (1, 1), (1, 2), (2, 3), (3, 5)]);
     assert_eq!(counts, [6, 6, 0, 0, 0]);
@@ -85,7 +88,12 @@ fn only_two(stream: impl Stream<Item = u32> + Send) -> impl Stream<Item = u32> +
 piped!(foreign_filter, [every_other], SEEN, u32);
 piped!(foreign_double, [twice], SEEN, u32);
 piped!(foreign_short, [only_two], SEEN, u32);
-piped!(foreign_closure, [|stream| stream.map(|n: u32| n + 1).ready_chunks(4).map(|all| all.len() as u32)], SEEN, u32);
+piped!(
+    foreign_closure,
+    [|stream| stream.map(|n: u32| n + 1).ready_chunks(4).map(|all| all.len() as u32)],
+    SEEN,
+    u32
+);
 piped!(mixed, [filter(|n: &u32| *n > 0), every_other, chunks(2)], LISTS, Vec<u32>);
 
 #[tokio::test]
@@ -116,7 +124,8 @@ fn held(all: Vec<u32>) -> One<Vec<u32>> {
 
 #[tokio::test]
 async fn time_and_what_is_held_are_seen_while_it_runs() {
-    let running = testing::app().clock(stopped_clock()).handler(throttled).handler(held).start().await.unwrap();
+    let running =
+        testing::app().clock(stopped_clock()).handler(throttled).handler(held).start().await.unwrap();
     running.feed(&NUMBERS, [1, 2]).unwrap();
     running.advance(secs(9)).await;
     running.feed(&NUMBERS, [3]).unwrap();

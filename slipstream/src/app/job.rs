@@ -13,7 +13,9 @@ pub(crate) struct Job {
 }
 
 /// Runs what may block on a thread where that is allowed.
-pub(super) async fn blocking<T: Send + 'static>(run: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     let done = tokio::task::spawn_blocking(run).await;
     done.map_err(|error| Error::caused(ErrorKind::Misuse, format!("opening the app failed: {error}"), error))?
 }

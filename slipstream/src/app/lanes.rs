@@ -45,7 +45,8 @@ impl Plan {
             SourceId::Private => None,
             id => self.by_id.get(&id).copied(),
         };
-        if let Some(lane) = known.and_then(|index| self.lanes[index].as_any().downcast_mut::<SourceLane<T>>()) {
+        if let Some(lane) = known.and_then(|index| self.lanes[index].as_any().downcast_mut::<SourceLane<T>>())
+        {
             lane.members.push(member);
             return;
         }

@@ -41,7 +41,11 @@ pub(super) async fn start(mut app: App) -> Result<Running> {
     if started.is_err() {
         shared.retire();
         if let Some(log) = shared.log.get().cloned() {
-            let _ = blocking(move || { log.close(std::time::Duration::from_secs(1)); Ok(()) }).await;
+            let _ = blocking(move || {
+                log.close(std::time::Duration::from_secs(1));
+                Ok(())
+            })
+            .await;
         }
     }
     started
@@ -76,7 +80,11 @@ async fn begin(
 
 type Opened = (Arc<dyn Store>, Option<Arc<dyn Log>>, Option<tempfile::TempDir>);
 
-fn open(config: &Config, given: (Option<Arc<dyn Store>>, Option<Arc<dyn Log>>), topics: bool) -> Result<Opened> {
+fn open(
+    config: &Config,
+    given: (Option<Arc<dyn Store>>, Option<Arc<dyn Log>>),
+    topics: bool,
+) -> Result<Opened> {
     let servers = config.get("kafka.bootstrap.servers").filter(|_| topics || given.1.is_some());
     let in_memory = servers == Some("memory") && given.1.is_none();
     let temporary = match &given.0 {
@@ -105,10 +113,9 @@ fn open(config: &Config, given: (Option<Arc<dyn Store>>, Option<Arc<dyn Log>>), 
 
 fn temporary_directory(config: &Config) -> Result<tempfile::TempDir> {
     let prefix = format!("slipstream-{}-", config.app_id());
-    tempfile::Builder::new()
-        .prefix(&prefix)
-        .tempdir()
-        .map_err(|error| Error::caused(ErrorKind::Store, "a temporary directory for the state cannot be made", error))
+    tempfile::Builder::new().prefix(&prefix).tempdir().map_err(|error| {
+        Error::caused(ErrorKind::Store, "a temporary directory for the state cannot be made", error)
+    })
 }
 
 #[cfg(feature = "kafka")]
@@ -154,7 +161,8 @@ async fn prepare(shared: &Arc<Shared>, plan: &Plan) -> Result<()> {
     blocking(move || {
         // Side by side: if the broker does not answer, that is waited for once.
         let found = std::thread::scope(|scope| {
-            let ask = |(place, prepare): &(String, Prepare)| Some(format!("{place}: {}", prepare(&app).err()?));
+            let ask =
+                |(place, prepare): &(String, Prepare)| Some(format!("{place}: {}", prepare(&app).err()?));
             let asked: Vec<_> = all.iter().map(|one| scope.spawn(move || ask(one))).collect();
             asked.into_iter().filter_map(|asked| asked.join().ok().flatten()).collect::<BTreeSet<String>>()
         });

@@ -4,7 +4,7 @@ use super::App;
 use super::lanes::Plan;
 use super::wiring::Wiring;
 use crate::error::{Error, ErrorKind, Result};
-use crate::needs::{Need, Named};
+use crate::needs::{Named, Need};
 use crate::source::SourceId;
 use crate::steps::RESERVED;
 use std::collections::BTreeMap;
@@ -98,7 +98,8 @@ fn statics_named_apart(plan: &Plan, problems: &mut Vec<String>) {
             Need::State { .. } => continue,
         };
         if kind == "cache" && named.name.starts_with(RESERVED) {
-            problems.push(format!("{place}: a cache cannot be called `{}`: `{RESERVED}` is ours", named.name));
+            problems
+                .push(format!("{place}: a cache cannot be called `{}`: `{RESERVED}` is ours", named.name));
         }
         let (first, where_first) = seen.entry((kind, named.name)).or_insert((named, place));
         if first.slot == named.slot {

@@ -1,7 +1,7 @@
 //! Watches over a running app: commits, and ends it in order — stop the sources, drain the lanes, commit, close.
 
-use super::job::{Job, blocking};
 use super::Hook;
+use super::job::{Job, blocking};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::GroupOffset;
 use crate::pulled::panic_text;
@@ -70,7 +70,8 @@ pub(super) async fn commit(app: &Arc<Shared>) -> Result<()> {
     tracing::debug!(places = places.len(), "committed");
     if let Some(log) = app.log.get() {
         let moved: BTreeSet<(&str, u32)> = places.keys().filter_map(|key| parse_place(key)).collect();
-        let offsets: Vec<_> = moved.into_iter().filter_map(|(source, partition)| offset(app, source, partition)).collect();
+        let offsets: Vec<_> =
+            moved.into_iter().filter_map(|(source, partition)| offset(app, source, partition)).collect();
         log.commit(&offsets);
     }
     Ok(())
@@ -191,7 +192,10 @@ impl Supervisor {
 
     /// How long draining may take; preflight has checked the setting.
     fn limit(&self) -> Duration {
-        self.app.config.millis("shutdown.timeout.ms", SHUTDOWN_MS).unwrap_or(Duration::from_millis(SHUTDOWN_MS))
+        self.app
+            .config
+            .millis("shutdown.timeout.ms", SHUTDOWN_MS)
+            .unwrap_or(Duration::from_millis(SHUTDOWN_MS))
     }
 
     /// The commit of all that has ended; not waited for longer than a shutdown may take.
@@ -241,7 +245,8 @@ fn unacknowledged() -> Error {
 }
 
 async fn committing(app: Arc<Shared>, enough: Arc<Notify>) {
-    let interval = app.config.millis("commit.interval.ms", INTERVAL_MS).unwrap_or(Duration::from_millis(INTERVAL_MS));
+    let interval =
+        app.config.millis("commit.interval.ms", INTERVAL_MS).unwrap_or(Duration::from_millis(INTERVAL_MS));
     loop {
         tokio::select! {
             () = app.clock.sleep(interval) => {}

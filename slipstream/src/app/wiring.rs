@@ -145,14 +145,19 @@ impl<'a> Wiring<'a> {
             let gate = joining.gate.clone();
             let future = |supply, queued: Option<bool>| {
                 let flow = pipe(Flow::new(Feed::new(supply, gate.clone(), step.clone()), step.clone()));
-                let bench = Bench::new(flow, step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
+                let bench =
+                    Bench::new(flow, step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
                 crate::scope::enter(step.current(), drive(bench, step.clone(), run))
             };
             joined::<T, W, _>(joining.source, buffer, &step, future)
         });
         let readers = vec![name.clone()];
         let (lends, queued) = (W::LENDS, buffer.is_some());
-        self.add(keep, source, Member { name, readers, place: self.place.clone(), lends, queued, writes: Vec::new(), join });
+        self.add(
+            keep,
+            source,
+            Member { name, readers, place: self.place.clone(), lends, queued, writes: Vec::new(), join },
+        );
     }
 
     /// Adds the handler to the lane of its source, with the topics that it writes to.
@@ -163,8 +168,14 @@ impl<'a> Wiring<'a> {
     }
 
     /// One source, whose messages are handled by several lanes behind one pipe.
-    pub fn concurrent<T, S, U, D, P, H, F, Fut>(&mut self, lanes: usize, mut source: Source<T>, pipe: P, key: H, run: F)
-    where
+    pub fn concurrent<T, S, U, D, P, H, F, Fut>(
+        &mut self,
+        lanes: usize,
+        mut source: Source<T>,
+        pipe: P,
+        key: H,
+        run: F,
+    ) where
         T: Send + Sync + 'static,
         S: Stream<Item = Traced<U, D>> + Unpin + Send + 'static,
         U: Send + 'static,
@@ -183,7 +194,11 @@ impl<'a> Wiring<'a> {
         let (buffer, keep, names) = (self.buffer, about.clone(), readers.clone());
         let join = Box::new(move |joining: Joining<T>| {
             let track = joining.positions.then(Track::dispatching);
-            let step = Step::new(&joining.app, &about, vec![Branch::new(&joining.app, &joining.name, &about.name, track)]);
+            let step = Step::new(
+                &joining.app,
+                &about,
+                vec![Branch::new(&joining.app, &joining.name, &about.name, track)],
+            );
             let mut crew = Crew::new();
             for reader in &names {
                 let track = joining.positions.then(|| Track::new(&joining.name, reader));
@@ -193,14 +208,19 @@ impl<'a> Wiring<'a> {
             let gate = joining.gate.clone();
             let future = |supply, queued: Option<bool>| {
                 let flow = pipe(Flow::new(Feed::new(supply, gate.clone(), step.clone()), step.clone()));
-                let bench = Bench::new(flow, step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
+                let bench =
+                    Bench::new(flow, step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
                 crate::scope::enter(step.current(), dispatch(bench, step.clone(), crew, key))
             };
             joined(joining.source, buffer, &step, future)
         });
         let queued = buffer.is_some();
         let place = self.place.clone();
-        self.add(keep, source, Member { name, readers, place, lends: false, queued, writes: Vec::new(), join });
+        self.add(
+            keep,
+            source,
+            Member { name, readers, place, lends: false, queued, writes: Vec::new(), join },
+        );
     }
 
     /// Several sources, whose messages become `M`s.
@@ -222,7 +242,9 @@ where
     Fut: Future<Output = Result<()>> + Send + 'static,
 {
     match (source, buffer) {
-        (Some(opened), None) => Joined::Direct(Box::pin(future(Supply::Direct(U::opened(opened)), Some(false)))),
+        (Some(opened), None) => {
+            Joined::Direct(Box::pin(future(Supply::Direct(U::opened(opened)), Some(false))))
+        }
         (_, Some(messages)) => {
             let (sender, receiver) = tokio::sync::mpsc::channel(messages);
             let future = Box::pin(future(Supply::Queue(receiver), Some(true)));
@@ -282,13 +304,19 @@ impl<M: Send + Sync + 'static> Merge<'_, '_, M> {
             let land: Box<dyn FnOnce(&Step) -> Merging<M> + Send> = Box::new(move |step: &Step| {
                 let step = step.branch(number);
                 let flow = Flow::new(Feed::new(Supply::Queue(receiver), gate, step.clone()), step);
-                pipe(flow).stages.map(move |traced| Traced { item: convert(traced.item), about: (), count: traced.count }).boxed()
+                pipe(flow)
+                    .stages
+                    .map(move |traced| Traced { item: convert(traced.item), about: (), count: traced.count })
+                    .boxed()
             });
             *crate::app::lanes::lock(&landing) = Some(land);
             Joined::forward::<T>(sender, counts, None)
         });
         let (place, writes) = (self.wiring.place.clone(), Vec::new());
-        self.wiring.plan.add(source, Member { readers: vec![name.clone()], name, place, lends: false, queued: true, writes, join });
+        self.wiring.plan.add(
+            source,
+            Member { readers: vec![name.clone()], name, place, lends: false, queued: true, writes, join },
+        );
     }
 
     /// How the handler runs over all of them.
@@ -319,7 +347,8 @@ impl<M: Send + Sync + 'static> Merge<'_, '_, M> {
             }
             let step = Step::new(app, &about, kept);
             let merged = Merged::new(landings.into_iter().map(|land| land(&step)).collect(), step.clone());
-            let bench = Bench::new(Flow::new(merged, step.clone()), step.clone(), gates.into_iter().next(), true);
+            let bench =
+                Bench::new(Flow::new(merged, step.clone()), step.clone(), gates.into_iter().next(), true);
             let future = Box::pin(crate::scope::enter(step.current(), drive(bench, step, run)));
             super::job::Job { name: about.name.clone(), future, writes }
         }));

@@ -99,7 +99,11 @@ where
 
     fn codec(&self, what: &str, doing: &str, error: impl Into<crate::error::BoxError>) -> Error {
         let error = error.into();
-        Error::caused(ErrorKind::Codec, format!("{what} the cache `{}` cannot be {doing}: {error}", self.name), error)
+        Error::caused(
+            ErrorKind::Codec,
+            format!("{what} the cache `{}` cannot be {doing}: {error}", self.name),
+            error,
+        )
     }
 
     /// The value of a key, if it has one.

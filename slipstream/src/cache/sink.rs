@@ -2,9 +2,9 @@
 
 use super::Cache;
 use crate::keys::Key;
+use crate::needs::Needs;
 use crate::sink::{InHand, Ready, Resource, Shown};
 use crate::step::{Interrupt, Step};
-use crate::needs::Needs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -69,7 +69,7 @@ where
 {
     async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
         step.at_sink(at);
-        let in_hand = InHand::offer(step.outputs(at));
+        let in_hand = InHand::take(step.outputs(at));
         let (key, value) = item.pair();
         let row = self.0.row(&step.current(), |out| key.encode(out))?;
         step.stage_row(at, row, Some(self.0.encode(&value)?));

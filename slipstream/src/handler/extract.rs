@@ -3,9 +3,9 @@
 use super::argument::{Argument, Beside, Held};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lane::Message;
+use crate::needs::Needs;
 use crate::step::{Ctx, Step};
 use crate::topic::{About, Record};
-use crate::needs::Needs;
 use chrono::{DateTime, Utc};
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -53,7 +53,10 @@ impl<T, D, S: Send + Sync + 'static> Argument<T, D, Beside> for State<S> {
         let value = value.and_then(|value| value.downcast::<S>().ok());
         value.map(|value| Held(State(value))).ok_or_else(|| {
             let kind = std::any::type_name::<S>();
-            Error::new(ErrorKind::Misuse, format!("this app has no `State<{kind}>`: give it one by `App::state`"))
+            Error::new(
+                ErrorKind::Misuse,
+                format!("this app has no `State<{kind}>`: give it one by `App::state`"),
+            )
         })
     }
 }

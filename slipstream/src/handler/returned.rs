@@ -154,7 +154,10 @@ where
         if self.sent < done {
             return Err(Interrupt::Failed(Error::new(
                 crate::error::ErrorKind::Misuse,
-                format!("gave {} outputs for a message that it had given {done} before the restart", self.sent),
+                format!(
+                    "gave {} outputs for a message that it had given {done} before the restart",
+                    self.sent
+                ),
             )));
         }
         Ok(None)

@@ -150,7 +150,8 @@ where
         }
     }
     let places_left = std::mem::take(&mut seen);
-    let queues: Vec<_> = crew.hands.iter_mut().map(|hand| std::mem::replace(&mut hand.queue, mpsc::channel(1).0)).collect();
+    let queues: Vec<_> =
+        crew.hands.iter_mut().map(|hand| std::mem::replace(&mut hand.queue, mpsc::channel(1).0)).collect();
     drop(queues);
     while let Some(joined) = crew.lanes.join_next().await {
         ended(joined)?;
@@ -166,7 +167,9 @@ fn ended(joined: std::result::Result<Result<()>, tokio::task::JoinError>) -> Res
     match joined {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
-            Ok(panic) => Err(Error::new(ErrorKind::Panicked, format!("a lane panicked: {}", panic_text(&*panic)))),
+            Ok(panic) => {
+                Err(Error::new(ErrorKind::Panicked, format!("a lane panicked: {}", panic_text(&*panic))))
+            }
             Err(_) => Ok(()),
         },
     }

@@ -54,7 +54,9 @@ impl<T, D> Message<T, D> {
     }
 
     pub(crate) fn peek(&self) -> Result<&T> {
-        self.item.as_ref().ok_or_else(|| Error::new(ErrorKind::Misuse, "the message was given away before it was read"))
+        self.item
+            .as_ref()
+            .ok_or_else(|| Error::new(ErrorKind::Misuse, "the message was given away before it was read"))
     }
 }
 

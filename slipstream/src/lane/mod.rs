@@ -68,7 +68,17 @@ type Dock<S, T, D> = Arc<Mutex<Option<Box<Bench<S, T, D>>>>>;
 impl<S, T, D> Bench<S, T, D> {
     pub(crate) fn new(flow: Flow<S>, step: Step, gate: Option<Arc<Gate>>, queued: bool) -> Box<Self> {
         let breath = Breath::new();
-        Box::new(Bench { flow, step, gate, queued, breath, message: None, attempts: 0, again: false, letter: None })
+        Box::new(Bench {
+            flow,
+            step,
+            gate,
+            queued,
+            breath,
+            message: None,
+            attempts: 0,
+            again: false,
+            letter: None,
+        })
     }
 }
 

@@ -77,7 +77,8 @@ impl<S, T, D> Bench<S, T, D> {
     async fn failed(&mut self, stage: Stage, error: Error) -> Result<()> {
         self.step.abandon();
         // A failing sink has been called again alone already.
-        let repeats = !matches!(stage, Stage::Sink(_)) && self.message.as_ref().is_some_and(super::message::Message::can_repeat);
+        let repeats = !matches!(stage, Stage::Sink(_))
+            && self.message.as_ref().is_some_and(super::message::Message::can_repeat);
         let retry = self.step.about().policy.retry.filter(|retry| repeats && self.attempts < retry.times);
         if let Some(retry) = retry {
             let wait = retry.backoff.wait(self.attempts);

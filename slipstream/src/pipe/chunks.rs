@@ -32,7 +32,14 @@ where
     S: Stream<Item = Traced<T, D>> + Unpin,
 {
     move |flow| {
-        flow.then(|stages, step| Chunks { stages, step, size: size.max(1), items: Vec::new(), about: None, held: 0 })
+        flow.then(|stages, step| Chunks {
+            stages,
+            step,
+            size: size.max(1),
+            items: Vec::new(),
+            about: None,
+            held: 0,
+        })
     }
 }
 

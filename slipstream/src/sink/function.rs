@@ -147,9 +147,14 @@ where
     R: Settles<M>,
 {
     #[inline]
-    fn call<T: Fits<A>>(&self, item: T, step: &Step, at: usize) -> impl Future<Output = Result<(), Interrupt>> + Send {
+    fn call<T: Fits<A>>(
+        &self,
+        item: T,
+        step: &Step,
+        at: usize,
+    ) -> impl Future<Output = Result<(), Interrupt>> + Send {
         step.at_sink(at);
-        let in_hand = InHand::offer(step.outputs(at));
+        let in_hand = InHand::take(step.outputs(at));
         (self.0)(item.fit()).settle(in_hand)
     }
 }

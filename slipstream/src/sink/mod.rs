@@ -86,6 +86,7 @@ pub fn send<'a, T, S: Ready<T>>(
     item: T,
     sink: &'a S,
 ) -> impl Future<Output = Result<(), Interrupt>> + Send + use<'a, T, S> {
+    step.outputs(at).offered.add(1);
     sink.give(item, step, at)
 }
 
@@ -99,9 +100,9 @@ pub async fn resend<T: Copies + Send, S: Ready<T> + Sync>(
     item: T,
     sink: &S,
 ) -> Result<(), Interrupt> {
-    let Some(retry) = step.about().policy.retry else { return sink.give(item, step, at).await };
+    let Some(retry) = step.about().policy.retry else { return send(step, at, item, sink).await };
     for attempt in 0..retry.times {
-        let mut given = std::pin::pin!(sink.give(item.copy(), step, at));
+        let mut given = std::pin::pin!(send(step, at, item.copy(), sink));
         let given = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| given.as_mut().poll(cx))) {
             Ok(polled) => polled,
             Err(panic) => Poll::Ready(Err(Interrupt::panicked(&*panic))),
@@ -114,7 +115,7 @@ pub async fn resend<T: Copies + Send, S: Ready<T> + Sync>(
             done => return done,
         }
     }
-    sink.give(item, step, at).await
+    send(step, at, item, sink).await
 }
 
 /// An output in a sink's hands: if it is dropped there, the sink has failed.
@@ -122,8 +123,7 @@ pub struct InHand<'a>(Option<&'a ledger::Outputs>);
 
 impl<'a> InHand<'a> {
     #[inline]
-    pub(crate) fn offer(outputs: &'a ledger::Outputs) -> Self {
-        outputs.offered.add(1);
+    pub(crate) fn take(outputs: &'a ledger::Outputs) -> Self {
         outputs.in_hand.add(1);
         InHand(Some(outputs))
     }

@@ -2,8 +2,8 @@
 
 use super::{InHand, Ready, Resource, SentBy, Shown};
 use crate::error::Error;
-use crate::step::{Interrupt, Step};
 use crate::needs::Needs;
+use crate::step::{Interrupt, Step};
 use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
 
@@ -116,10 +116,10 @@ impl<T: Send, P: Prints<T>> Ready<T> for PrintSink<P> {
     async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
         step.hold().await?;
         step.at_sink(at);
-        let in_hand = InHand::offer(step.outputs(at));
-        P::print(&item, &mut std::io::stdout().lock()).map_err(|error| Interrupt::Failed(Error::boxed(error)))?;
+        let in_hand = InHand::take(step.outputs(at));
+        P::print(&item, &mut std::io::stdout().lock())
+            .map_err(|error| Interrupt::Failed(Error::boxed(error)))?;
         in_hand.delivered();
         Ok(())
     }
 }
-

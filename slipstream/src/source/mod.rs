@@ -72,12 +72,17 @@ pub struct Source<T> {
 }
 
 impl<T: Send + 'static> Source<T> {
-    pub(crate) fn of_stream<S>(id: SourceId, name: String, make: impl Fn() -> S + Send + Sync + 'static) -> Self
+    pub(crate) fn of_stream<S>(
+        id: SourceId,
+        name: String,
+        make: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Self
     where
         S: Stream<Item = T> + Send + 'static,
     {
-        let open: Opener<T> =
-            Arc::new(move |_| Ok(Box::pin(make().map(|item| Pulled { item: Ok(item), at: None })) as Opened<T>));
+        let open: Opener<T> = Arc::new(move |_| {
+            Ok(Box::pin(make().map(|item| Pulled { item: Ok(item), at: None })) as Opened<T>)
+        });
         Source { id, name, open, topic: None, copy: None }
     }
 
@@ -140,6 +145,9 @@ pub fn shared<M, S: Shared<M>>(path: &'static S) -> Source<S::Item> {
 }
 
 /// A private source: the value of an expression, made anew each time it is opened.
-pub fn private<M, S: Private<M>>(name: &str, make: impl Fn() -> S + Send + Sync + 'static) -> Source<S::Item> {
+pub fn private<M, S: Private<M>>(
+    name: &str,
+    make: impl Fn() -> S + Send + Sync + 'static,
+) -> Source<S::Item> {
     S::open(name, make)
 }

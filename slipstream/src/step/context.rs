@@ -63,7 +63,10 @@ impl Ctx {
 
     fn gate(&self, source: &str) -> Result<std::sync::Arc<crate::gate::Gate>> {
         self.0.app().gates.find(source).ok_or_else(|| {
-            Error::new(ErrorKind::Misuse, format!("there is no source `{source}` to pause; `plan` lists their names"))
+            Error::new(
+                ErrorKind::Misuse,
+                format!("there is no source `{source}` to pause; `plan` lists their names"),
+            )
         })
     }
 }

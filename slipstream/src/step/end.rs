@@ -118,7 +118,8 @@ impl Step {
         if taken.is_none() && places.is_empty() {
             return Ok(true);
         }
-        let mut buffers = taken.unwrap_or_else(|| Buffers { txn: self.inner.app.state.begin(), ..Buffers::default() });
+        let mut buffers =
+            taken.unwrap_or_else(|| Buffers { txn: self.inner.app.state.begin(), ..Buffers::default() });
         let outputs = buffers.records.len();
         let Some(pending) = self.inner.app.state.end(&mut buffers.txn, places, outputs).await else {
             self.withdraw(&mut buffers);
@@ -184,7 +185,11 @@ fn acknowledge(app: &Arc<Shared>, outputs: Option<Arc<Outputs>>, pending: Pendin
             Ok(_) => pending.acknowledged(),
             Err(error) => {
                 if let Some(app) = app.upgrade() {
-                    app.fail(Error::caused(ErrorKind::Log, format!("a record was not delivered: {error}"), error));
+                    app.fail(Error::caused(
+                        ErrorKind::Log,
+                        format!("a record was not delivered: {error}"),
+                        error,
+                    ));
                 }
             }
         }

@@ -146,7 +146,10 @@ pub(crate) struct Protocol {
 impl Protocol {
     /// A protocol whose last commit had this sequence.
     pub(crate) fn after(sequence: u64) -> Self {
-        Protocol { table: Mutex::new(Table { sequence, ..Table::default() }), open_bytes: AtomicUsize::new(0) }
+        Protocol {
+            table: Mutex::new(Table { sequence, ..Table::default() }),
+            open_bytes: AtomicUsize::new(0),
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -178,7 +181,9 @@ impl Protocol {
         let table = self.table();
         let mut rows = BTreeMap::new();
         for layer in table.frozen.iter().map(|frozen| &**frozen).chain([&table.open]) {
-            rows.extend(layer.range(from.clone()..to.clone()).map(|(row, cell)| (row.clone(), cell.value.clone())));
+            rows.extend(
+                layer.range(from.clone()..to.clone()).map(|(row, cell)| (row.clone(), cell.value.clone())),
+            );
         }
         rows
     }
@@ -204,7 +209,12 @@ impl Protocol {
     /// Ends the step: its writes, its position and its outputs become visible together, or nothing does.
     ///
     /// Returns what its outputs are counted by; `outputs` of them are added to the generation.
-    pub(crate) fn end(&self, txn: &mut Txn, places: &[(PlaceKey, Place)], outputs: usize) -> (Outcome, Pending) {
+    pub(crate) fn end(
+        &self,
+        txn: &mut Txn,
+        places: &[(PlaceKey, Place)],
+        outputs: usize,
+    ) -> (Outcome, Pending) {
         let mut table = self.table();
         let table = &mut *table;
         if !txn.reads.iter().all(|(row, seen)| table.is_fresh(row, *seen, txn.id)) {

@@ -99,7 +99,12 @@ impl State {
     }
 
     /// Ends a step. `None`: it is stale, and runs again.
-    pub(crate) async fn end(&self, txn: &mut Txn, places: &[(PlaceKey, Place)], outputs: usize) -> Option<Pending> {
+    pub(crate) async fn end(
+        &self,
+        txn: &mut Txn,
+        places: &[(PlaceKey, Place)],
+        outputs: usize,
+    ) -> Option<Pending> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -164,7 +169,9 @@ impl State {
     pub(crate) fn places_named(&self, start: &str) -> Result<Vec<String>> {
         let from = place_row(start);
         let rows = self.store.range(&from, &store::after(&from), usize::MAX)?;
-        let names = rows.iter().map(|(row, _)| String::from_utf8_lossy(&row[store::prefix(PLACES).len()..]).into_owned());
+        let names = rows
+            .iter()
+            .map(|(row, _)| String::from_utf8_lossy(&row[store::prefix(PLACES).len()..]).into_owned());
         Ok(names.collect())
     }
 

@@ -186,7 +186,10 @@ impl World {
         }
         for (key, place) in places {
             let actor: usize = key.split('/').nth(1).unwrap().parse().unwrap();
-            assert_eq!(place.offset as u64, ended[actor], "the position of actor {actor} goes with its writes");
+            assert_eq!(
+                place.offset as u64, ended[actor],
+                "the position of actor {actor} goes with its writes"
+            );
         }
         self.committed = (model, ended);
     }

@@ -29,8 +29,9 @@ impl LazyStore {
             return Ok(store);
         }
         let shown = self.path.display();
-        std::fs::create_dir_all(&self.path)
-            .map_err(|error| Error::caused(ErrorKind::Store, format!("{shown} cannot be made for the state"), error))?;
+        std::fs::create_dir_all(&self.path).map_err(|error| {
+            Error::caused(ErrorKind::Store, format!("{shown} cannot be made for the state"), error)
+        })?;
         let store = SledStore::open(&self.path)?;
         Ok(self.opened.get_or_init(|| store))
     }

@@ -26,7 +26,9 @@ impl SledStore {
             // sled wraps the refused lock in an error of another kind; its text is all that tells.
             Ok(Err(sled::Error::Io(error))) if error.to_string().contains("lock") => Err(Error::caused(
                 ErrorKind::Store,
-                format!("the state in {shown} is in use: stop the other app, or give this one its own `app.id`"),
+                format!(
+                    "the state in {shown} is in use: stop the other app, or give this one its own `app.id`"
+                ),
                 error,
             )),
             Ok(Err(error)) => Err(failed("opened", path, error)),

@@ -71,7 +71,14 @@ impl Broker {
         use crate::log::{Log as _, Outgoing};
         let bytes = |bytes: &[u8]| bytes::Bytes::copy_from_slice(bytes);
         let (key, value) = (key.map(bytes), value.map(bytes));
-        let record = Outgoing { topic: topic.into(), partition: None, key, value, headers: Vec::new(), timestamp: None };
+        let record = Outgoing {
+            topic: topic.into(),
+            partition: None,
+            key,
+            value,
+            headers: Vec::new(),
+            timestamp: None,
+        };
         let (done, written) = tokio::sync::oneshot::channel();
         self.log.produce(record, Box::new(|written| drop(done.send(written))));
         let gone = |error| Error::caused(ErrorKind::Log, "the topic went away", error);

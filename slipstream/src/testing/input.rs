@@ -104,7 +104,8 @@ impl<T: Send + 'static> Shared<AnInput> for Input<T> {
         let open = Arc::new(|opening: &crate::source::Opening| {
             let script: Arc<Script<T>> = self.slot.of(&opening.app, Script::new)?;
             let receiver = script.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let again = || Error::new(ErrorKind::Misuse, format!("the input `{}` is read already", self.name));
+            let again =
+                || Error::new(ErrorKind::Misuse, format!("the input `{}` is read already", self.name));
             let receiver = receiver.ok_or_else(again)?;
             let items = futures_util::stream::unfold(receiver, async |mut receiver| {
                 let item = receiver.recv().await?;

@@ -65,7 +65,11 @@ impl Running {
     ///
     /// # Errors
     /// If the input has ended.
-    pub fn feed<T: Send + 'static>(&self, input: &'static Input<T>, items: impl IntoIterator<Item = T>) -> Result<()> {
+    pub fn feed<T: Send + 'static>(
+        &self,
+        input: &'static Input<T>,
+        items: impl IntoIterator<Item = T>,
+    ) -> Result<()> {
         self.enter(|| items.into_iter().try_for_each(|item| input.push(item)))
     }
 

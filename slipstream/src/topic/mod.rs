@@ -14,8 +14,8 @@ pub use dead::dead_letter;
 pub(crate) use definition::Definition;
 pub use definition::Start;
 pub(crate) use record::About;
-pub use record::{Record, TopicKey};
 pub(crate) use record::decode;
+pub use record::{Record, TopicKey};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Outgoing, Written};
@@ -109,9 +109,14 @@ impl<K: TopicKey, V, C: Codec<V>> Topic<K, V, C> {
     ) -> Result<Outgoing> {
         let topic = self.definition.name_in(app)?;
         let value = C::encode(value).map_err(|error| {
-            Error::caused(ErrorKind::Codec, format!("a value for the topic `{topic}` cannot be encoded: {error}"), error)
+            Error::caused(
+                ErrorKind::Codec,
+                format!("a value for the topic `{topic}` cannot be encoded: {error}"),
+                error,
+            )
         })?;
-        let (headers, timestamp) = about.map(|about| (about.headers.clone(), about.timestamp)).unwrap_or_default();
+        let (headers, timestamp) =
+            about.map(|about| (about.headers.clone(), about.timestamp)).unwrap_or_default();
         Ok(Outgoing { topic, partition: None, key, value: Some(value), headers, timestamp })
     }
 
@@ -134,7 +139,9 @@ impl<K: TopicKey, V, C: Codec<V>> Topic<K, V, C> {
         let (done, written) = tokio::sync::oneshot::channel();
         // Nobody to tell means that the caller went away.
         current.app.log()?.produce(outgoing, Box::new(move |written| drop(done.send(written))));
-        let gone = |error| Error::caused(ErrorKind::Log, "the log was closed before the record was delivered", error);
+        let gone = |error| {
+            Error::caused(ErrorKind::Log, "the log was closed before the record was delivered", error)
+        };
         let Written { partition, offset } = written.await.map_err(gone)??;
         Ok(Some(Receipt { partition, offset }))
     }

@@ -149,8 +149,9 @@ pub(crate) fn decode<K: TopicKey, V, C: super::Codec<V>>(raw: &Incoming) -> Resu
         Error::new(ErrorKind::Codec, text)
     })?;
     // A record without a value reads as JSON's null, which an `Option` takes.
-    let value = C::decode(raw.value.as_deref().unwrap_or(b"null"))
-        .map_err(|error| Error::caused(ErrorKind::Codec, format!("the record's value cannot be decoded: {error}"), error))?;
+    let value = C::decode(raw.value.as_deref().unwrap_or(b"null")).map_err(|error| {
+        Error::caused(ErrorKind::Codec, format!("the record's value cannot be decoded: {error}"), error)
+    })?;
     let about = About {
         partition: raw.partition,
         offset: raw.offset,

@@ -1,9 +1,9 @@
 //! A topic as a sink: a record is staged, and written when its step ends; the commit waits for its acknowledgement.
 
 use super::{About, Codec, Record, Topic, TopicKey};
+use crate::needs::Needs;
 use crate::sink::{InHand, Ready, Resource, Shown};
 use crate::step::{Interrupt, Step};
-use crate::needs::Needs;
 use bytes::Bytes;
 
 /// What a topic takes.
@@ -75,7 +75,7 @@ where
 {
     async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
         step.at_sink(at);
-        let in_hand = InHand::offer(step.outputs(at));
+        let in_hand = InHand::take(step.outputs(at));
         let (key, value, about) = item.parts();
         step.stage_record(at, self.0.outgoing(step.app(), key, value, about)?);
         in_hand.staged();

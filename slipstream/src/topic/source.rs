@@ -129,3 +129,6 @@ fn fatal<T>(error: Error) -> Pulled<T> {
 }
 
 impl<K, V, C> Unpin for Records<K, V, C> {}
+
+#[cfg(test)]
+mod tests;
