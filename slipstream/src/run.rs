@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 ///
 /// Sugar for `App::collected().run()`.
 ///
-/// ```
+/// ```standalone_crate
 /// use slipstream::prelude::*;
 ///
 /// #[handle(source = ["one", "two"], sink = [print])]

@@ -100,7 +100,7 @@ async fn write(messages: u64) -> Result<()> {
 #[handle(source = WORDS, sink = [SUMS])]
 async fn sum(n: u64, key: Key<u32>) -> Result<(u32, u64)> {
     let next = SUMS.get(&key.0)?.unwrap_or(0) + n;
-    if n % 50 == 0 {
+    if n.is_multiple_of(50) {
         tokio::time::sleep(millis(1)).await;
     }
     Ok((key.0, next))
@@ -109,7 +109,7 @@ async fn sum(n: u64, key: Key<u32>) -> Result<(u32, u64)> {
 /// Slower than its sibling, so that their positions differ when the app is aborted.
 #[handle(source = WORDS, buffer = 40)]
 async fn total(n: u64) -> Result<()> {
-    if n % 20 == 0 {
+    if n.is_multiple_of(20) {
         tokio::time::sleep(millis(1)).await;
     }
     TOTAL.update(&(), |old| old.unwrap_or(0) + n).map(drop)

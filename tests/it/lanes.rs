@@ -60,12 +60,12 @@ fn looks(counted: &Counted) {
 
 #[handle(source = counted)]
 fn takes(counted: Counted) {
-    drop(counted);
+    assert!(counted.0 < 10);
 }
 
 #[handle(source = counted)]
 fn takes_last(counted: Counted) {
-    drop(counted);
+    assert!(counted.0 < 10);
 }
 
 #[tokio::test]

@@ -119,7 +119,10 @@ fn refuse_some(n: u64) -> Result<()> {
 static BURIED: Output<(Option<String>, String, String)> = Output::new("buried");
 
 #[handle(source = DEAD, sink = [BURIED])]
-fn exhume(letter: Record<Option<String>, serde_json::Value>, headers: Headers) -> (Option<String>, String, String) {
+fn exhume(
+    letter: Record<Option<String>, serde_json::Value>,
+    headers: Headers,
+) -> (Option<String>, String, String) {
     let error = String::from_utf8_lossy(headers.get("slipstream-error").unwrap_or_default()).into_owned();
     (letter.key, letter.value.to_string(), error)
 }

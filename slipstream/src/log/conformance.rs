@@ -216,7 +216,11 @@ fn several_topics(open: Open<'_>) {
         let ends = log.ends(topic).unwrap();
         reading.until_ends(&ends);
         assert_eq!(reading.records.len() as i64, ends.iter().sum::<i64>());
-        assert_eq!(reading.ends.len(), 2, "{:?}", reading.ends);
+        // A partition may seem to end before its first records are seen, but its real end is told once.
+        for (partition, end) in (0..).zip(&ends) {
+            let told = reading.ends.iter().filter(|told| **told == (partition, *end)).count();
+            assert_eq!(told, 1, "{:?} of {ends:?}", reading.ends);
+        }
         reading.assert_in_order(&BTreeMap::new());
     }
     let (sub, _) = subscription(&topics[0], Origin::Earliest, |_| None, 4);

@@ -11,7 +11,7 @@ const TABLE: &str = "ci 386\nnc 370\nak 297\nnn 260\nus 168\npr 62\nuw 51\nhv 46
 /// A member that was killed keeps its partitions until its session ends.
 const WITHIN: Duration = Duration::from_secs(120);
 /// How often the file is fed for a count that is killed: so that it has not ended by then.
-const FEEDS: u64 = 12;
+const FEEDS: u64 = 20;
 const KILLS: u32 = 3;
 
 pub(super) fn in_memory() -> Result<()> {
@@ -34,7 +34,8 @@ pub(super) fn killed(broker: &str) -> Result<()> {
         job.command("feed")?.run(WITHIN)?.with_code(0)?;
     }
     for kill in 1..=KILLS {
-        let mut counting = job.command("count")?.logging("slipstream=debug").start()?;
+        let counting = job.command("count")?.logging("slipstream=debug");
+        let mut counting = counting.env("SLIPSTREAM_COMMIT_INTERVAL_MS", "10").start()?;
         // It has committed some of its work, and does more.
         counting.wait_until(|lines| lines.iter().any(|line| line.contains("committed")), WITHIN);
         std::thread::sleep(Duration::from_millis(machine::random() % 50));
