@@ -12,7 +12,11 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
         Ok(tokens) => tokens,
         Err(error) => {
             let error = error.to_compile_error();
-            quote!(#error #item)
+            // An async `main` would be a second error, and so would none.
+            match syn::parse2::<Fn>(item.clone()) {
+                Ok(function) if function.signature.ident == "main" => quote!(#error fn main() {}),
+                _ => quote!(#error #item),
+            }
         }
     }
 }
@@ -24,6 +28,10 @@ fn try_expand(attribute: TokenStream, item: TokenStream) -> syn::Result<TokenStr
     if signature.ident != "main" || signature.asyncness.is_none() || !signature.inputs.is_empty() {
         let message = "`#[slipstream::main]` goes on `async fn main() -> slipstream::Result<()>`";
         return Err(syn::Error::new_spanned(signature, message));
+    }
+    if let syn::ReturnType::Default = signature.output {
+        let message = "a program ends well or fails: write `async fn main() -> slipstream::Result<()>`";
+        return Err(syn::Error::new_spanned(&signature.ident, message));
     }
     Ok(quote! {
         fn main() -> ::std::process::ExitCode {

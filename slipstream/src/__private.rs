@@ -5,7 +5,7 @@ pub use crate::app::{Entry, Merge, Wiring, id_of};
 pub use crate::flow::{Feed, Flow, Lent, Merged};
 pub use crate::handler::{Asks, Rest, argument, by_record, keyed, look, mixed, returned, sendable, view};
 pub use crate::lane::{Copier, Lane, Message, Sent, Work, kept};
-pub use crate::pipe::{Through, out, pipe_fn};
+pub use crate::pipe::{out, pipe_fn, through};
 pub use crate::run::main;
 pub use crate::sink::{Declared, Offer, closure, copies, resend, send, sent_by};
 pub use crate::source::{private, shared};
@@ -20,7 +20,7 @@ pub use std::result::Result::{Err, Ok};
 pub mod levels {
     pub use crate::handler::{AsksNothing as _, ByIterator as _, ByStream as _, ByValue as _, Checked as _};
     pub use crate::lane::{Copies as _, Look as _};
-    pub use crate::pipe::IntoFlow as _;
+    pub use crate::pipe::{StagedForeign as _, StagedNothing as _};
     pub use crate::sink::{
         NotDeclared as _, OfferFn as _, OfferOther as _, OfferTwo as _, Outputs as _, ShownByDebug as _,
         ShownByNeither as _,

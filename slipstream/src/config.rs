@@ -10,7 +10,7 @@ use std::time::Duration;
 /// | name | meaning | default |
 /// |---|---|---|
 /// | `app.id` | names the consumer group and the state directory | the binary's name |
-/// | `state.dir` | where the state directories of apps lie | `state` |
+/// | `state.dir` | where the state directories of apps lie, or `memory` | `state` |
 /// | `commit.interval.ms` | time between commits | 100 |
 /// | `shutdown.timeout.ms` | how long draining may take | 30000 |
 /// | `kafka.bootstrap.servers` | a broker's address, or `memory` | none |

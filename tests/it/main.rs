@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // they are tests
 
 mod bad_input;
+mod common;
 mod exactness;
 mod lanes;
+mod lifecycle;
 mod pipes;
+mod policy;

@@ -1,6 +1,6 @@
 //! What a handler must be, so far as tokens say: each rule is a small fn with its message.
 
-use super::model::{Argument, By, Element, Handler, Kind, Options, Source, Value};
+use super::model::{Argument, By, Element, Handler, Kind, Options, Source, Value, is_beside};
 use crate::diag::Diag;
 use crate::input::Fn;
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -90,16 +90,18 @@ fn free_and_plain(function: &Fn, diag: &mut Diag) {
         diag.at(variadic, "a handler has a fixed number of arguments");
     }
     let ReturnType::Type(_, ty) = &signature.output else { return };
-    if let Type::ImplTrait(returned) = &**ty
-        && signature.asyncness.is_none()
-    {
-        let words = returned.bounds.to_token_stream().into_iter();
-        let mut idents =
-            words.filter_map(|token| if let TokenTree::Ident(word) = token { Some(word) } else { None });
-        if idents.any(|word| word == "Future") {
-            diag.at(ty, format!("`{name}` returns a future: write `async fn {name}` instead"));
-        }
+    if signature.asyncness.is_none() && names(ty.to_token_stream(), "Future") {
+        diag.at(ty, format!("`{name}` returns a future: write `async fn {name}` instead"));
     }
+}
+
+/// Whether a word is among these tokens.
+fn names(tokens: TokenStream, word: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == word,
+        TokenTree::Group(group) => names(group.stream(), word),
+        _ => false,
+    })
 }
 
 fn returns_something(function: &Fn, sink: Span, diag: &mut Diag) {
@@ -117,13 +119,17 @@ fn arguments(function: &Fn, home: Span, diag: &mut Diag) -> Vec<Argument> {
     let mut arguments: Vec<Argument> = Vec::new();
     for (index, input) in function.signature.inputs.iter().enumerate() {
         let FnArg::Typed(input) = input else { continue };
-        if contains_impl(&input.ty) {
+        if names(input.ty.to_token_stream(), "impl") {
             diag.at(&input.ty, "a handler's arguments have written types: it is generic by `impl ..`");
             continue;
         }
         let (ty, by) = match &*input.ty {
             Type::Reference(reference) if reference.mutability.is_some() => {
                 diag.at(&input.ty, "a message is taken by value or by `&`, not by `&mut`");
+                continue;
+            }
+            Type::Reference(reference) if is_beside(&reference.elem) => {
+                diag.at(&input.ty, "what stands beside the message is taken by value, not by `&`");
                 continue;
             }
             Type::Reference(reference)
@@ -155,17 +161,6 @@ fn arguments(function: &Fn, home: Span, diag: &mut Diag) -> Vec<Argument> {
 fn plain(ident: &Ident) -> String {
     let text = ident.to_string();
     text.strip_prefix("r#").map_or(text.clone(), str::to_owned)
-}
-
-fn contains_impl(ty: &Type) -> bool {
-    fn within(tokens: TokenStream) -> bool {
-        tokens.into_iter().any(|token| match token {
-            TokenTree::Ident(word) => word == "impl",
-            TokenTree::Group(group) => within(group.stream()),
-            _ => false,
-        })
-    }
-    within(ty.to_token_stream())
 }
 
 fn sources(value: Option<&Value>, diag: &mut Diag) -> Vec<Source> {

@@ -3,7 +3,7 @@
 //! All tokens that touch the type of an element carry the plain span of its naming token: then an error stands under
 //! what the user wrote, and equal ones are shown once. That gives up hygiene, so that locals are called `__like_this`.
 
-use super::model::{Argument, By, Element, Handler, Kind, Source};
+use super::model::{Argument, By, Element, Handler, Kind, Source, is_beside};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Type;
@@ -87,15 +87,17 @@ fn lane(handler: &Handler) -> TokenStream {
         let source = opened(source);
         if let Some(lanes) = &handler.concurrency {
             let (pipe, key) = (pipes(handler), key(handler));
-            return quote! {
+            let span = lane_span(handler);
+            return quote_spanned! {span=>
                 __wiring.concurrent(#lanes, #source, |__flow| { #pipe __flow }, #key, #run);
             };
         }
+        let span = lane_span(handler);
         if lends(handler) {
-            return quote!(__wiring.handle_lent(#source, #run););
+            return quote_spanned!(span=> __wiring.handle_lent(#source, #run););
         }
         let pipe = pipes(handler);
-        return quote!(__wiring.handle(#source, |__flow| { #pipe __flow }, #run););
+        return quote_spanned!(span=> __wiring.handle(#source, |__flow| { #pipe __flow }, #run););
     }
     let message = message(handler).map_or_else(|| quote!(()), |ty| quote!(#ty));
     let branches = handler.sources.iter().map(|source| {
@@ -114,6 +116,12 @@ fn lane(handler: &Handler) -> TokenStream {
     }
 }
 
+/// Where an error of the lane as a whole is shown: what the last pipe returns goes through all of it; else the fn.
+fn lane_span(handler: &Handler) -> proc_macro2::Span {
+    let function = handler.function.span().resolved_at(handler.home);
+    handler.pipes.last().map_or(function, |pipe| pipe.span)
+}
+
 /// The loop of the lane: one round for each call.
 fn run(handler: &Handler) -> TokenStream {
     let copy = copy(handler);
@@ -122,9 +130,10 @@ fn run(handler: &Handler) -> TokenStream {
         quote_spanned!(span=> __lane.buries();)
     });
     let call = call(handler);
+    let span = lane_span(handler);
     // A handler that looks at nothing of its message needs no name for it.
     let message = if handler.arguments.is_empty() { quote!(_) } else { quote!(__message) };
-    quote! {
+    quote_spanned! {span=>
         |mut __lane, __step| async move {
             #copy
             #buries
@@ -140,9 +149,9 @@ fn run(handler: &Handler) -> TokenStream {
 fn pipes(handler: &Handler) -> TokenStream {
     let stages = handler.pipes.iter().map(|Element { expr, kind, span, .. }| match kind {
         Kind::OpenClosure => {
-            quote_spanned!(*span=> let __flow = __rt::out(__rt::pipe_fn(__flow, #expr)).flow();)
+            quote_spanned!(*span=> let __flow = __rt::out(__rt::pipe_fn(__flow, #expr).staged());)
         }
-        _ => quote_spanned!(*span=> let __flow = __rt::out(__rt::Through(__flow, #expr).pipe()).flow();),
+        _ => quote_spanned!(*span=> let __flow = __rt::out(__rt::through(__flow, #expr).staged());),
     });
     quote!(#(#stages)*)
 }
@@ -173,11 +182,14 @@ fn call(handler: &Handler) -> TokenStream {
         let mut __outputs = __rt::sendable(__rt::returned(#function(#(#locals),*)#wait).checked()?.outputs());
     );
     let sinks = sinks(handler);
+    // What is returned may borrow from the message: it is gone before the step ends.
     quote! {
-        #arguments
-        #returned
-        #sinks
-        let __sent = __outputs.sent();
+        let __sent = {
+            #arguments
+            #returned
+            #sinks
+            __outputs.sent()
+        };
         __lane.end(__sent).await?;
     }
 }
@@ -302,11 +314,4 @@ fn message_argument(handler: &Handler) -> Option<&Argument> {
 
 fn message(handler: &Handler) -> Option<&Type> {
     message_argument(handler).map(|argument| &argument.ty)
-}
-
-/// Whether a type is one of those that are taken beside the message. A rename only costs a copy.
-fn is_beside(ty: &Type) -> bool {
-    const BESIDE: [&str; 5] = ["State", "Key", "EventTime", "Headers", "Ctx"];
-    let Type::Path(path) = ty else { return false };
-    path.path.segments.last().is_some_and(|segment| BESIDE.iter().any(|name| segment.ident == name))
 }

@@ -115,3 +115,10 @@ pub(super) enum By {
     Value,
     Reference,
 }
+
+/// Whether a type is one of those that are taken beside the message. A rename only costs a copy.
+pub(super) fn is_beside(ty: &Type) -> bool {
+    const BESIDE: [&str; 5] = ["State", "Key", "EventTime", "Headers", "Ctx"];
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|segment| BESIDE.iter().any(|name| segment.ident == name))
+}

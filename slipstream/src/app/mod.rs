@@ -48,6 +48,8 @@ pub struct App {
     entries: Vec<&'static Entry>,
     /// Fns that were given as handlers and carry no `#[handle]`.
     strangers: Vec<&'static str>,
+    /// Names given to `only` that no handler has.
+    misspelt: Vec<String>,
     states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     config: Config,
     clock: Clock,
@@ -70,6 +72,7 @@ impl App {
         App {
             entries: Vec::new(),
             strangers: Vec::new(),
+            misspelt: Vec::new(),
             states: HashMap::new(),
             config: Config::new(),
             clock: Clock::system(),
@@ -100,7 +103,7 @@ impl App {
         self
     }
 
-    /// Keeps only the handlers of these names.
+    /// Keeps only the handlers of these names, as their fns are called.
     ///
     /// ```
     /// let app = slipstream::App::collected().only(["count"]);
@@ -108,6 +111,9 @@ impl App {
     #[must_use]
     pub fn only<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         let names: Vec<&str> = names.into_iter().collect();
+        let has = |name: &str| self.entries.iter().any(|entry| entry.name == name);
+        let missing = names.iter().filter(|name| !has(name)).map(|name| (*name).to_owned());
+        self.misspelt.extend(missing.collect::<Vec<_>>());
         self.entries.retain(|entry| names.contains(&entry.name));
         self
     }

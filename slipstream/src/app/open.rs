@@ -215,16 +215,16 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
 
 /// Positions of another number of lanes are of other keys: they cannot be taken over.
 fn same_lanes(shared: &Shared, source: &str, readers: &[String]) -> Result<()> {
-    for (handler, _) in readers.iter().filter_map(|reader| reader.split_once('#')) {
+    for reader in readers {
+        let handler = reader.split('#').next().unwrap_or(reader);
         for stored in shared.state.places_named(&format!("{source}/{handler}"))? {
-            let reader = stored.split('/').nth(1).unwrap_or_default();
-            if reader.split('#').next() == Some(handler) && !readers.iter().any(|now| now == reader) {
-                return Err(Error::new(
-                    ErrorKind::Preflight,
-                    format!(
-                        "the `concurrency` of `{handler}` was changed, and its positions in `{source}` are kept for                          `{reader}`: run it with the old number, or give the handler another `name`"
-                    ),
-                ));
+            let kept = stored.split('/').nth(1).unwrap_or_default();
+            if kept.split('#').next() == Some(handler) && !readers.iter().any(|now| now == kept) {
+                let text = format!(
+                    "the `concurrency` of `{handler}` was changed, and its positions in `{source}` are kept for \
+                     `{kept}`: run it with the old number, or give the handler another `name`"
+                );
+                return Err(Error::new(ErrorKind::Preflight, text));
             }
         }
     }

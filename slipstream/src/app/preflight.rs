@@ -25,6 +25,9 @@ pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
     if app.entries.is_empty() && !app.idle {
         problems.push(no_handlers(app));
     }
+    for name in &app.misspelt {
+        problems.push(format!("there is no handler `{name}` to choose"));
+    }
     for stranger in &app.strangers {
         problems.push(format!("`{stranger}` is not a handler: annotate it with `#[handle(source = ..)]`"));
     }
@@ -65,6 +68,9 @@ fn no_handlers(app: &App) -> String {
 fn handlers_named_apart(app: &App, plan: &Plan, problems: &mut Vec<String>) {
     let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (about, entry) in plan.abouts.iter().zip(&app.entries) {
+        if about.name.contains(['/', '#']) {
+            problems.push(format!("{}: a handler's name has no `/` and no `#`: `{}`", entry.place(), about.name));
+        }
         places.entry(&about.name).or_default().push(entry.place());
     }
     for (name, places) in places.into_iter().filter(|(_, places)| places.len() > 1) {

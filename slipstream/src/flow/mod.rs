@@ -78,16 +78,33 @@ where
     }
 }
 
-/// A foreign pipe reads: what it had in its hands, without an output since, is absorbed.
-impl<S, T, D> Stream for Flow<S>
+/// A stream of traced messages, by what it carries: so that a pipe that wants other messages is told of messages.
+pub trait Stages {
+    /// The messages.
+    type Message;
+
+    /// The next one, with what it stands for.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Self::Message, u32)>>;
+}
+
+impl<S, T, D> Stages for S
 where
     S: Stream<Item = Traced<T, D>> + Unpin,
 {
-    type Item = T;
+    type Message = T;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<(T, u32)>> {
+        Pin::new(self).poll_next(cx).map(|next| next.map(|traced| (traced.item, traced.count)))
+    }
+}
+
+/// A foreign pipe reads: what it had in its hands, without an output since, is absorbed.
+impl<S: Stages + Unpin> Stream for Flow<S> {
+    type Item = S::Message;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Message>> {
         // At the end what is in its hands stays there: an output may still come of it.
-        let Some(Traced { item, count, .. }) = std::task::ready!(self.poll_traced(cx)) else {
+        let Some((item, count)) = std::task::ready!(self.stages.poll(cx)) else {
             return Poll::Ready(None);
         };
         let before = self.hand.put(count);

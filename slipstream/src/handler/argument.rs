@@ -1,6 +1,6 @@
 //! The message as an argument: by value or by `&`, whole or a record's value.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::keys::Key;
 use crate::lane::Message;
 use crate::log::murmur2;
@@ -25,21 +25,29 @@ pub struct Beside;
             `State<T>`, `Key<K>`, `EventTime`, `Headers`, `Ctx`"
 )]
 pub trait Argument<T, D, M>: Sized {
-    /// What is known of it while the message is still needed by others.
-    type Held;
-
-    /// Looks at the message without taking it.
+    /// Looks at the message without taking it; `None` if the argument is the message, which is taken when all others
+    /// have looked.
     ///
     /// # Errors
     /// If what is asked for is not there.
-    fn look(message: &Message<T, D>, step: &Step) -> Result<Self::Held>;
+    fn look(message: &Message<T, D>, step: &Step) -> Result<Option<Self>>;
+
+    /// The argument of a handler that has no other.
+    ///
+    /// # Errors
+    /// As `look`, or if the message was given away to a call before and cannot be copied.
+    fn take(message: &mut Message<T, D>, copy: Option<fn(&T) -> T>, step: &Step) -> Result<Self>;
 }
 
-/// The argument is the message: it is taken when all others have looked.
-pub struct Claim<A, M>(PhantomData<fn() -> (A, M)>);
+/// An argument that has looked; its marker says whether it is the message.
+pub struct Looked<A, M>(Option<A>, PhantomData<fn() -> M>);
 
-/// An argument that is not the message.
-pub struct Held<A>(pub(crate) A);
+/// The markers of arguments that are the message.
+pub trait Claims {}
+
+impl Claims for Whole {}
+impl Claims for Value {}
+impl Claims for Pair {}
 
 /// How a message becomes the argument that claims it.
 pub trait Convert<T, M> {
@@ -69,10 +77,17 @@ macro_rules! claims {
     ($([$($generics:ident)*] $argument:ty, $message:ty, $marker:ty;)*) => {$(
         #[diagnostic::do_not_recommend]
         impl<$($generics,)* D> Argument<$message, D, $marker> for $argument {
-            type Held = Claim<$argument, $marker>;
+            fn look(_: &Message<$message, D>, _: &Step) -> Result<Option<Self>> {
+                Ok(None)
+            }
 
-            fn look(_: &Message<$message, D>, _: &Step) -> Result<Self::Held> {
-                Ok(Claim(PhantomData))
+            #[inline]
+            fn take(
+                message: &mut Message<$message, D>,
+                copy: Option<fn(&$message) -> $message>,
+                step: &Step,
+            ) -> Result<Self> {
+                Ok(<Self as Convert<$message, $marker>>::convert(message.give(copy, step)?))
             }
         }
     )*};
@@ -92,42 +107,19 @@ claims! {
 pub fn argument<A, T, D, M>(message: &mut Message<T, D>, copy: Option<fn(&T) -> T>, step: &Step) -> Result<A>
 where
     A: Argument<T, D, M>,
-    A::Held: Complete<A, T>,
 {
-    let held = A::look(message, step)?;
-    held.complete(message, copy, step)
-}
-
-/// Makes an argument out of what was held of it.
-pub trait Complete<A, T> {
-    /// Takes the message if the argument claims it.
-    ///
-    /// # Errors
-    /// If the message was given away before and cannot be copied.
-    fn complete<D>(self, message: &mut Message<T, D>, copy: Option<fn(&T) -> T>, step: &Step) -> Result<A>;
-}
-
-impl<A: Convert<T, M>, T, M> Complete<A, T> for Claim<A, M> {
-    fn complete<D>(self, message: &mut Message<T, D>, copy: Option<fn(&T) -> T>, step: &Step) -> Result<A> {
-        Ok(A::convert(message.give(copy, step)?))
-    }
-}
-
-impl<A, T> Complete<A, T> for Held<A> {
-    fn complete<D>(self, _: &mut Message<T, D>, _: Option<fn(&T) -> T>, _: &Step) -> Result<A> {
-        Ok(self.0)
-    }
+    A::take(message, copy, step)
 }
 
 /// One of several arguments: what it is, before anyone takes the message.
 ///
 /// # Errors
 /// If it is not there.
-pub fn look<A, T, D, M>(message: &Message<T, D>, step: &Step) -> Result<A::Held>
+pub fn look<A, T, D, M>(message: &Message<T, D>, step: &Step) -> Result<Looked<A, M>>
 where
     A: Argument<T, D, M>,
 {
-    A::look(message, step)
+    Ok(Looked(A::look(message, step)?, PhantomData))
 }
 
 /// What is left for an argument to take: the message, or nothing any more.
@@ -162,8 +154,11 @@ impl<R> Rest<R> {
     ///
     /// # Errors
     /// If the message was given away to a call before and cannot be copied.
-    pub fn take<H: TakeFrom<R>>(self, held: H) -> Result<(H::Argument, Rest<H::Left>)> {
-        let (argument, left) = held.take_from(self.0)?;
+    pub fn take<A, M>(self, looked: Looked<A, M>) -> Result<(A, Rest<<Looked<A, M> as TakeFrom<R>>::Left>)>
+    where
+        Looked<A, M>: TakeFrom<R, Argument = A>,
+    {
+        let (argument, left) = looked.take_from(self.0)?;
         Ok((argument, Rest(left)))
     }
 }
@@ -188,7 +183,7 @@ pub trait TakeFrom<R> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<A: Convert<T, M>, T, D, M> TakeFrom<Untaken<'_, T, D>> for Claim<A, M> {
+impl<A: Convert<T, M>, T, D, M: Claims> TakeFrom<Untaken<'_, T, D>> for Looked<A, M> {
     type Argument = A;
     type Left = Taken;
 
@@ -197,14 +192,28 @@ impl<A: Convert<T, M>, T, D, M> TakeFrom<Untaken<'_, T, D>> for Claim<A, M> {
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<A, R> TakeFrom<R> for Held<A> {
-    type Argument = A;
-    type Left = R;
+/// What an argument beside the message has looked up.
+pub(super) fn alone<A>(looked: Result<Option<A>>) -> Result<A> {
+    looked?.ok_or_else(|| Error::new(ErrorKind::Misuse, "an argument was not there"))
+}
 
-    fn take_from(self, rest: R) -> Result<(A, R)> {
-        Ok((self.0, rest))
-    }
+macro_rules! asides {
+    ($([$($generic:ident)?] $marker:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<A, R $(, $generic)?> TakeFrom<R> for Looked<A, $marker> {
+            type Argument = A;
+            type Left = R;
+
+            fn take_from(self, rest: R) -> Result<(A, R)> {
+                Ok((alone(Ok(self.0))?, rest))
+            }
+        }
+    )*};
+}
+
+asides! {
+    [] Beside;
+    [M] (Beside, M);
 }
 
 /// What a handler of a source that yields `Self` may take by `&`.
@@ -297,18 +306,21 @@ pub fn mixed<A, T: Mixes<A, M>, M>(item: T) -> A {
     item.mix()
 }
 
+/// How a message's lane is chosen where `concurrency` asks for several.
+pub(super) type Router<T> = Box<dyn Fn(&T) -> u32 + Send>;
+
 /// A fixed number for each message, by its key: messages of one key stay in order.
-pub fn keyed<A: ?Sized, T, K, M>(key: impl Fn(&A) -> K) -> impl Fn(&T) -> u32
+pub fn keyed<A: ?Sized, T, K, M>(key: impl Fn(&A) -> K + Send + 'static) -> Router<T>
 where
     T: View<A, M>,
     K: Key,
 {
-    move |item| hash(&key(item.view()))
+    Box::new(move |item| hash(&key(item.view())))
 }
 
 /// The same, by the keys of records.
-pub fn by_record<T: HasKey>() -> impl Fn(&T) -> u32 {
-    |item| item.hash()
+pub fn by_record<T: HasKey + 'static>() -> Router<T> {
+    Box::new(T::hash)
 }
 
 /// A message that has a key by itself.

@@ -1,7 +1,8 @@
 //! Arguments beside the message: what the app was given, and what describes the record.
 
-use super::argument::{Argument, Beside, Held};
+use super::argument::{Argument, Beside, alone};
 use crate::error::{Error, ErrorKind, Result};
+use crate::flow::Lent;
 use crate::lane::Message;
 use crate::needs::Needs;
 use crate::step::{Ctx, Step};
@@ -46,12 +47,10 @@ impl<T> Deref for State<T> {
 }
 
 impl<T, D, S: Send + Sync + 'static> Argument<T, D, Beside> for State<S> {
-    type Held = Held<Self>;
-
-    fn look(_: &Message<T, D>, step: &Step) -> Result<Held<Self>> {
+    fn look(_: &Message<T, D>, step: &Step) -> Result<Option<Self>> {
         let value = step.app().states.get(&TypeId::of::<S>()).cloned();
         let value = value.and_then(|value| value.downcast::<S>().ok());
-        value.map(|value| Held(State(value))).ok_or_else(|| {
+        value.map(|value| Some(State(value))).ok_or_else(|| {
             let kind = std::any::type_name::<S>();
             Error::new(
                 ErrorKind::Misuse,
@@ -59,13 +58,19 @@ impl<T, D, S: Send + Sync + 'static> Argument<T, D, Beside> for State<S> {
             )
         })
     }
+
+    fn take(message: &mut Message<T, D>, _: Option<fn(&T) -> T>, step: &Step) -> Result<Self> {
+        alone(Self::look(message, step))
+    }
 }
 
 impl<T, D> Argument<T, D, Beside> for Ctx {
-    type Held = Held<Self>;
+    fn look(_: &Message<T, D>, step: &Step) -> Result<Option<Self>> {
+        Ok(Some(Ctx::new(step)))
+    }
 
-    fn look(_: &Message<T, D>, step: &Step) -> Result<Held<Self>> {
-        Ok(Held(Ctx::new(step)))
+    fn take(message: &mut Message<T, D>, _: Option<fn(&T) -> T>, step: &Step) -> Result<Self> {
+        alone(Self::look(message, step))
     }
 }
 
@@ -132,55 +137,62 @@ impl Headers {
     label = "only a `Topic` has keys, event times and headers, and pipes of ours carry them along"
 )]
 pub trait Described<M> {
-    /// The record's key.
-    type Key;
-
     /// What describes the record.
-    fn described(&self) -> (&Self::Key, &About);
+    fn about(&self) -> &About;
 }
 
-/// Told apart by these: the message is a record; or it is described by one.
+/// A message whose record has a key of this type.
+#[diagnostic::on_unimplemented(
+    message = "this source's messages have no key of type `{K}`",
+    label = "only a `Topic` has keys, of its first type, and pipes of ours carry them along"
+)]
+pub trait KeyedBy<K, M> {
+    /// The key.
+    fn key(&self) -> &K;
+}
+
+/// Told apart by these: the message is a record; it is a lent one; or it is described by one.
 pub struct ItIs;
+/// As above.
+pub struct ItIsLent;
 /// As above.
 pub struct ItHas;
 
-impl<K, V> Described<ItIs> for Message<Record<K, V>, ()> {
-    type Key = K;
+/// How each kind of message leads to its record.
+macro_rules! described {
+    ($([$($generic:ident)*] $message:ty, $marker:ty, $this:ident => $record:expr;)*) => {$(
+        impl<$($generic,)* K> Described<$marker> for $message {
+            fn about(&self) -> &About {
+                let $this = self;
+                &$record.about
+            }
+        }
 
-    fn described(&self) -> (&K, &About) {
-        // A record is looked at before it is given away; the macro writes the extractors first.
-        #[allow(clippy::expect_used)]
-        let record = self.kept().expect("extractors look before the message is taken");
-        (&record.key, &record.about)
-    }
+        impl<$($generic,)* K> KeyedBy<K, $marker> for $message {
+            fn key(&self) -> &K {
+                let $this = self;
+                &$record.key
+            }
+        }
+    )*};
 }
 
-impl<K, V> Described<ItIs> for Message<crate::flow::Lent<Record<K, V>>, ()> {
-    type Key = K;
-
-    fn described(&self) -> (&K, &About) {
-        #[allow(clippy::expect_used)] // as above
-        let record = self.kept().expect("a lent message is never given away");
-        (&record.key, &record.about)
-    }
-}
-
-impl<T, K> Described<ItHas> for Message<T, Record<K, ()>> {
-    type Key = K;
-
-    fn described(&self) -> (&K, &About) {
-        (&self.about.key, &self.about.about)
-    }
+described! {
+    [V] Message<Record<K, V>, ()>, ItIs, this => this.looked_at();
+    [V] Message<Lent<Record<K, V>>, ()>, ItIsLent, this => (**this.looked_at());
+    [T] Message<T, Record<K, ()>>, ItHas, this => this.about;
 }
 
 impl<T, D, K: Clone, M> Argument<T, D, (Beside, M)> for KeyOf<K>
 where
-    Message<T, D>: Described<M, Key = K>,
+    Message<T, D>: KeyedBy<K, M>,
 {
-    type Held = Held<Self>;
+    fn look(message: &Message<T, D>, _: &Step) -> Result<Option<Self>> {
+        Ok(Some(KeyOf(message.key().clone())))
+    }
 
-    fn look(message: &Message<T, D>, _: &Step) -> Result<Held<Self>> {
-        Ok(Held(KeyOf(message.described().0.clone())))
+    fn take(message: &mut Message<T, D>, _: Option<fn(&T) -> T>, step: &Step) -> Result<Self> {
+        alone(Self::look(message, step))
     }
 }
 
@@ -188,12 +200,14 @@ impl<T, D, M> Argument<T, D, (Beside, M)> for EventTime
 where
     Message<T, D>: Described<M>,
 {
-    type Held = Held<Self>;
-
-    fn look(message: &Message<T, D>, step: &Step) -> Result<Held<Self>> {
+    fn look(message: &Message<T, D>, step: &Step) -> Result<Option<Self>> {
         // A record without a timestamp is as old as its reading.
-        let time = message.described().1.timestamp.and_then(DateTime::from_timestamp_millis);
-        Ok(Held(EventTime(time.unwrap_or_else(|| step.app().clock.now()))))
+        let time = message.about().timestamp.and_then(DateTime::from_timestamp_millis);
+        Ok(Some(EventTime(time.unwrap_or_else(|| step.app().clock.now()))))
+    }
+
+    fn take(message: &mut Message<T, D>, _: Option<fn(&T) -> T>, step: &Step) -> Result<Self> {
+        alone(Self::look(message, step))
     }
 }
 
@@ -201,10 +215,12 @@ impl<T, D, M> Argument<T, D, (Beside, M)> for Headers
 where
     Message<T, D>: Described<M>,
 {
-    type Held = Held<Self>;
+    fn look(message: &Message<T, D>, _: &Step) -> Result<Option<Self>> {
+        Ok(Some(Headers(message.about().headers.clone())))
+    }
 
-    fn look(message: &Message<T, D>, _: &Step) -> Result<Held<Self>> {
-        Ok(Held(Headers(message.described().1.headers.clone())))
+    fn take(message: &mut Message<T, D>, _: Option<fn(&T) -> T>, step: &Step) -> Result<Self> {
+        alone(Self::look(message, step))
     }
 }
 

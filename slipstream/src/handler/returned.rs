@@ -77,8 +77,15 @@ impl<T> Checked for Returned<T> {}
 /// Nothing to send.
 pub struct Nothing;
 
-/// An output of a handler that has none.
+/// An output of a handler that has none. It fits everywhere, so that one error says it.
+#[derive(Clone, Debug)]
 pub enum Never {}
+
+impl std::fmt::Display for Never {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {}
+    }
+}
 
 /// At most one output; `None` from the start means that the message was filtered.
 pub struct Maybe<T> {
@@ -103,16 +110,16 @@ impl<S> Sends for Yields<S> {}
 impl Outputs for Nothing {
     type Item = Never;
 
-    fn next(&mut self, _: &Step) -> impl Future<Output = Result<Option<Self::Item>, Interrupt>> + Send {
+    fn next(&mut self, _: &Step) -> impl Future<Output = Result<Option<Self::Item>, Interrupt>> {
         ready(Ok(None))
     }
 }
 
-impl<T: Send> Outputs for Maybe<T> {
+impl<T> Outputs for Maybe<T> {
     type Item = T;
 
     #[inline]
-    fn next(&mut self, _: &Step) -> impl Future<Output = Result<Option<T>, Interrupt>> + Send {
+    fn next(&mut self, _: &Step) -> impl Future<Output = Result<Option<T>, Interrupt>> {
         ready(Ok(self.item.take()))
     }
 
@@ -122,18 +129,15 @@ impl<T: Send> Outputs for Maybe<T> {
     }
 }
 
-impl<I: Iterator<Item: Send> + Send> Outputs for Each<I> {
+impl<I: Iterator> Outputs for Each<I> {
     type Item = I::Item;
 
-    fn next(&mut self, _: &Step) -> impl Future<Output = Result<Option<I::Item>, Interrupt>> + Send {
+    fn next(&mut self, _: &Step) -> impl Future<Output = Result<Option<I::Item>, Interrupt>> {
         ready(Ok(self.0.as_mut().and_then(Iterator::next)))
     }
 }
 
-impl<S: Stream + Send> Outputs for Yields<S>
-where
-    S::Item: Send,
-{
+impl<S: Stream> Outputs for Yields<S> {
     type Item = S::Item;
 
     async fn next(&mut self, step: &Step) -> Result<Option<S::Item>, Interrupt> {
@@ -268,16 +272,48 @@ impl<T> ByValue for &mut Returned<T> {
 }
 
 /// Makes sure that what is sent can go to another thread, and says so at the return type if not.
-pub fn sendable<O: Outputs<Item: Sendable>>(outputs: O) -> O {
-    outputs
+pub fn sendable<O, M>(outputs: O) -> <O::Item as Sendable<O, M>>::Outputs
+where
+    O: Outputs,
+    O::Item: Sendable<O, M>,
+{
+    <O::Item as Sendable<O, M>>::sendable(outputs)
 }
 
-/// What a handler sends must be able to go to another thread.
+/// What a handler sends must be able to go to another thread. As with pipes there are two ways, so that there is one
+/// error.
 #[diagnostic::on_unimplemented(
     message = "what this handler returns cannot go to another thread",
-    label = "`{Self}` is not `Send`"
+    label = "it, or what it yields, is not `Send`"
 )]
-pub trait Sendable: Send {}
+pub trait Sendable<O, M> {
+    /// The outputs, checked.
+    type Outputs;
+
+    /// As they are.
+    fn sendable(outputs: O) -> Self::Outputs;
+}
+
+/// Told apart by these, which nobody writes.
+pub struct CanGo;
+/// As above.
+pub struct Stays;
 
 #[diagnostic::do_not_recommend]
-impl<T: Send> Sendable for T {}
+impl<T: Send, O: Send> Sendable<O, CanGo> for T {
+    type Outputs = O;
+
+    #[inline]
+    fn sendable(outputs: O) -> O {
+        outputs
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: crate::pipe::Unlikely, O> Sendable<O, Stays> for T {
+    type Outputs = O;
+
+    fn sendable(outputs: O) -> O {
+        outputs
+    }
+}

@@ -48,6 +48,12 @@ impl<T, D> Message<T, D> {
         self.item.as_ref()
     }
 
+    /// The message, for an argument that looks at it before it is taken.
+    pub(crate) fn looked_at(&self) -> &T {
+        #[allow(clippy::expect_used)] // extractors look before the message is taken, as the macro writes them
+        self.item.as_ref().expect("a message is looked at before it is taken")
+    }
+
     /// Whether another call can be made.
     pub(crate) fn can_repeat(&self) -> bool {
         self.item.is_some()

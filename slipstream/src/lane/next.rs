@@ -20,17 +20,17 @@ struct Next<'a, S, T, D> {
     wait: Option<Wait>,
 }
 
-impl<S, T, D> Bench<S, T, D>
-where
-    S: Stream<Item = Traced<T, D>> + Unpin,
-{
+impl<S, T, D> Bench<S, T, D> {
     /// The next message that comes out of the pipe, or the one in hand if it is to be handled again; `None` when the
     /// source has ended or the app drains.
     ///
     /// # Errors
     /// If the policy says stop for a message that could not be made.
     #[inline]
-    pub async fn next(&mut self) -> Result<Option<&mut Message<T, D>>, Interrupt> {
+    pub async fn next(&mut self) -> Result<Option<&mut Message<T, D>>, Interrupt>
+    where
+        S: Stream<Item = Traced<T, D>> + Unpin, // here, so that an error of the pipe is shown once
+    {
         if !std::mem::take(&mut self.again) {
             Next { bench: self, begun: false, wait: None }.await?;
         }
@@ -38,7 +38,10 @@ where
     }
 
     /// The next message, to be handed to another lane.
-    pub(crate) async fn take(&mut self) -> Result<Option<Traced<T, D>>, Interrupt> {
+    pub(crate) async fn take(&mut self) -> Result<Option<Traced<T, D>>, Interrupt>
+    where
+        S: Stream<Item = Traced<T, D>> + Unpin,
+    {
         Next { bench: self, begun: false, wait: None }.await?;
         Ok(self.message.take().and_then(Message::into_traced))
     }

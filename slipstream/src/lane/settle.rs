@@ -66,8 +66,12 @@ impl<S, T, D> Bench<S, T, D> {
             // What a panic left of a pipe or a source cannot be asked again.
             return Err(self.step.stopped(stage, error));
         }
+        if error.kind() == ErrorKind::Misuse {
+            // The program is at fault, not the message: no policy passes over that.
+            return Err(self.step.stopped(stage, error));
+        }
         // A step that read what has changed since has not failed: it was mistaken.
-        if error.kind() != ErrorKind::Misuse && !self.step.still_stands() {
+        if !self.step.still_stands() {
             self.conflict().await;
             return Ok(());
         }

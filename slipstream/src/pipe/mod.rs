@@ -15,5 +15,6 @@ pub use filter::{dedup, filter, filter_map, skip, throttle};
 pub use limit::{take, take_until, take_while};
 pub use map::{accumulate, enumerate, map, scan};
 pub use pairwise::pairwise;
-pub use through::{IntoFlow, Through, out, pipe_fn};
+pub(crate) use through::Unlikely;
+pub use through::{StagedForeign, StagedNothing, out, pipe_fn, through};
 pub use values::values;

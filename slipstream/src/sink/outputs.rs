@@ -10,7 +10,7 @@ pub trait Outputs {
     type Item;
 
     /// The next output; for a stream, the step of the one before has ended by then.
-    fn next(&mut self, step: &Step) -> impl Future<Output = Result<Option<Self::Item>, Interrupt>> + Send;
+    fn next(&mut self, step: &Step) -> impl Future<Output = Result<Option<Self::Item>, Interrupt>>;
 
     /// What the call came to.
     fn sent(&self) -> Sent {

@@ -65,7 +65,7 @@ impl Ctx {
         self.0.app().gates.find(source).ok_or_else(|| {
             Error::new(
                 ErrorKind::Misuse,
-                format!("there is no source `{source}` to pause; `plan` lists their names"),
+                format!("the app has no source `{source}`"),
             )
         })
     }

@@ -13,6 +13,8 @@ pub(crate) struct Track {
     /// What was done before this lane opened, by partition.
     done: HashMap<u32, Place>,
     keys: HashMap<u32, Arc<str>>,
+    /// The offset behind all that was pulled, by partition.
+    next: HashMap<u32, i64>,
     /// What was pulled since the position last moved: the newest of each partition.
     pulled: Vec<At>,
     /// How many messages that is.
@@ -42,6 +44,12 @@ impl Track {
         if self.done.get(&at.partition).is_some_and(|done| at.offset < done.offset) {
             return false;
         }
+        // When a partition is taken up again, what is on its way or under way comes once more.
+        let next = self.next.entry(at.partition).or_insert(i64::MIN);
+        if at.offset < *next {
+            return false;
+        }
+        *next = at.offset + 1;
         match self.pulled.iter_mut().find(|pulled| pulled.partition == at.partition) {
             Some(pulled) => *pulled = at,
             None => self.pulled.push(at),

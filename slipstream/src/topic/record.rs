@@ -1,6 +1,6 @@
 //! A record: key, value, and what describes them.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::keys::Key;
 use crate::lane::{Letter, RawLetter};
 use crate::log::{Incoming, RawHeaders};
@@ -149,9 +149,7 @@ pub(crate) fn decode<K: TopicKey, V, C: super::Codec<V>>(raw: &Incoming) -> Resu
         Error::new(ErrorKind::Codec, text)
     })?;
     // A record without a value reads as JSON's null, which an `Option` takes.
-    let value = C::decode(raw.value.as_deref().unwrap_or(b"null")).map_err(|error| {
-        Error::caused(ErrorKind::Codec, format!("the record's value cannot be decoded: {error}"), error)
-    })?;
+    let value = C::decode(raw.value.as_deref().unwrap_or(b"null")).map_err(|error| undecodable::<V>(&error))?;
     let about = About {
         partition: raw.partition,
         offset: raw.offset,
@@ -160,4 +158,13 @@ pub(crate) fn decode<K: TopicKey, V, C: super::Codec<V>>(raw: &Incoming) -> Resu
         raw: Some((raw.key.clone(), raw.value.clone())),
     };
     Ok(Record { key, value, about })
+}
+
+/// Says where JSON is wrong, but not what stands there: a codec's own words may hold a part of the payload.
+fn undecodable<V>(error: &BoxError) -> Error {
+    let kind = std::any::type_name::<V>();
+    let place = error.downcast_ref::<serde_json::Error>().map_or_else(String::new, |error| {
+        format!(": {:?} error at line {} column {}", error.classify(), error.line(), error.column()).to_lowercase()
+    });
+    Error::new(ErrorKind::Codec, format!("the record's value is not a `{kind}`{place}"))
 }

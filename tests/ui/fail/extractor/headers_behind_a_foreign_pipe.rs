@@ -1,0 +1,15 @@
+use slipstream::prelude::*;
+
+static WORDS: Topic<String, u32> = Topic::new("words");
+
+fn plain(words: impl Stream<Item = Record<String, u32>> + Send) -> impl Stream<Item = u32> + Send {
+    words.map(|word| word.value)
+}
+
+#[handle(source = WORDS, pipe = [plain], sink = [print])]
+fn look(n: &u32, _headers: Headers) -> u32 {
+//~                        ^^^^^^^
+    *n
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use slipstream::prelude::*;
+
+#[slipstream::main]
+async fn main() {
+//~      ^^^^
+    slipstream::run().await.ok();
+}

@@ -1,0 +1,11 @@
+use slipstream::prelude::*;
+
+static WORDS: Topic<String, String> = Topic::new("words");
+
+#[handle(source = WORDS, sink = [print])]
+fn look(n: u32) -> u32 {
+//~        ^^^
+    n
+}
+
+fn main() {}

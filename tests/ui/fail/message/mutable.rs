@@ -1,0 +1,9 @@
+use slipstream::prelude::*;
+
+#[handle(source = 0..3_u32, sink = [print])]
+fn look(n: &mut u32) -> u32 {
+//~        ^^^^^^^^
+    *n
+}
+
+fn main() {}

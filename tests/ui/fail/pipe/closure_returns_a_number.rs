@@ -1,0 +1,9 @@
+use slipstream::prelude::*;
+
+#[handle(source = 0..3_u32, pipe = [|_| 5], sink = [print])]
+//~                                 ^^^
+fn look(n: u32) -> u32 {
+    n
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use slipstream::prelude::*;
+
+fn save<T>(_all: Vec<T>) {}
+
+#[handle(source = 0..3_u32, sink = [save])]
+//~                                 ^^^^
+fn look(n: u32) -> String {
+    n.to_string()
+}
+
+fn main() {}

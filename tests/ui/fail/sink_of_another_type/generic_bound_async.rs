@@ -1,0 +1,13 @@
+use slipstream::prelude::*;
+
+struct Bare;
+
+async fn save<T: ToString>(_item: T) {}
+
+#[handle(source = 0..3_u32, sink = [save])]
+//~                                 ^^^^
+fn look(_n: u32) -> Bare {
+    Bare
+}
+
+fn main() {}

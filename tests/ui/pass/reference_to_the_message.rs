@@ -1,0 +1,8 @@
+use slipstream::prelude::*;
+
+#[handle(source = 0..3_u32, sink = [print])]
+fn look(n: &u32) -> &u32 {
+    n
+}
+
+fn main() {}
