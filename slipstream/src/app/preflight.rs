@@ -1,13 +1,13 @@
 //! Preflight: all problems of the wiring in one report, before the first message.
 
 use super::App;
-use super::lanes::Plan;
+use super::lanes::{AnyLane, Plan};
 use super::wiring::Wiring;
 use crate::error::{Error, ErrorKind, Result};
 use crate::needs::{Named, Need};
 use crate::source::SourceId;
 use crate::steps::RESERVED;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Asks every handler what it is.
@@ -16,7 +16,20 @@ pub(super) fn plan(app: &App) -> Plan {
     for entry in &app.entries {
         (entry.wire)(&mut Wiring::new(&mut plan, entry.name, entry.place()));
     }
+    fns_named_apart_from_statics(&mut plan);
     plan
+}
+
+/// A fn that is called like a static, as `quakes` and the topic `quakes`, goes by its name with `()`.
+fn fns_named_apart_from_statics(plan: &mut Plan) {
+    let is_static = |lane: &&Box<dyn AnyLane>| matches!(lane.id(), SourceId::Static(_));
+    let statics: BTreeSet<String> = plan.lanes.iter().filter(is_static).map(|lane| lane.name().to_owned()).collect();
+    for lane in plan.lanes.iter_mut().filter(|lane| matches!(lane.id(), SourceId::Fn(_))) {
+        if statics.contains(lane.name()) {
+            let name = format!("{}()", lane.name());
+            lane.rename(name);
+        }
+    }
 }
 
 /// Checks what the handlers said, and what the app was given.
