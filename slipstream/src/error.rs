@@ -79,6 +79,11 @@ impl Error {
         Error(Box::new(Inner { kind, message: Some(message.into()), source: Some(source.into()) }))
     }
 
+    /// Something panicked.
+    pub(crate) fn panicked(what: &str, panic: &(dyn std::any::Any + Send)) -> Self {
+        Error::new(ErrorKind::Panicked, format!("{what} panicked: {}", panic_text(panic)))
+    }
+
     /// Makes an error out of a text.
     ///
     /// ```
@@ -166,6 +171,12 @@ impl From<Error> for BoxError {
     fn from(error: Error) -> Self {
         Box::new(Passing(error))
     }
+}
+
+/// The text of a panic.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
 /// Carries an [`Error`] through places that want a standard error, and is unpacked when it comes back.

@@ -55,10 +55,24 @@ impl Gate {
         inner.wakers.drain(..).for_each(Waker::wake);
     }
 
+    /// Wakes all who watch, though nothing has changed here.
+    pub(crate) fn nudge(&self) {
+        self.inner().wakers.drain(..).for_each(Waker::wake);
+    }
+
     /// Whether the next message may be taken.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.bits.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether what was taken already must wait, too: the source is paused, and nobody drains. Wakes when that changes.
+    pub(crate) fn is_held(&self, cx: &Context<'_>) -> bool {
+        let held = || self.bits.load(Ordering::Acquire) == PAUSED;
+        if held() {
+            self.watch(cx);
+        }
+        held()
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 /// A counter of one lane, read by anyone.
 #[derive(Default)]
@@ -54,7 +54,9 @@ impl Gauge {
     }
 
     pub(crate) fn get(&self) -> u64 {
-        self.came.get().wrapping_sub(self.left.get())
+        // Those that left first: what comes meanwhile makes it too large by that, never less than nothing.
+        let left = self.left.0.load(Acquire);
+        self.came.get().saturating_sub(left)
     }
 }
 

@@ -8,6 +8,7 @@ extern crate self as slipstream;
 #[doc(hidden)]
 pub mod __private;
 mod app;
+mod breath;
 mod cache;
 mod clock;
 mod config;

@@ -41,12 +41,6 @@ impl<T, D> Traced<T, D> {
     }
 }
 
-/// The text of a panic.
-pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
-}
-
 impl Fault {
     /// What is wrong, and the record as it came, where there was one.
     pub(crate) fn new(error: Error, raw: Option<Incoming>) -> Self {

@@ -10,6 +10,7 @@ use crate::steps::{State, Txn, place_key};
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     slots: RwLock<Vec<Option<Arc<dyn Any + Send + Sync>>>>,
     /// The handlers of each topic that is read: each has a position of its own.
     readers: Mutex<BTreeMap<String, Vec<String>>>,
+    /// Whether anything has used a cache: then a call may have to be made again.
+    pub(crate) uses_caches: AtomicBool,
     failure: Mutex<Option<Error>>,
     /// Told when something failed outside of a lane, as a record's delivery.
     pub(crate) failed: tokio::sync::Notify,
@@ -51,6 +54,7 @@ impl Shared {
             states,
             slots: RwLock::default(),
             readers: Mutex::default(),
+            uses_caches: AtomicBool::new(false),
             failure: Mutex::default(),
             failed: tokio::sync::Notify::new(),
         })
@@ -153,23 +157,43 @@ impl Gathered {
     }
 
     /// The buffers out of their lock, if anything is in them: what follows may wait.
-    pub(crate) fn take(&self) -> Option<Buffers> {
-        if !self.touched.load(Ordering::Relaxed) {
-            return None;
-        }
-        Some(self.take_all())
+    pub(crate) fn lend(&self) -> Option<Lent<'_>> {
+        self.is_touched().then(|| self.lend_all())
     }
 
     /// The buffers out of their lock, whatever is in them.
-    pub(crate) fn take_all(&self) -> Buffers {
-        std::mem::take(&mut *self.touch())
+    pub(crate) fn lend_all(&self) -> Lent<'_> {
+        let buffers = std::mem::take(&mut *self.touch());
+        Lent { gathered: self, buffers }
     }
+}
 
-    /// Gives the buffers back.
-    pub(crate) fn restore(&self, buffers: Buffers) {
+/// The buffers out of their lock. They go back also when what waits with them is dropped, as by a timeout.
+pub(crate) struct Lent<'a> {
+    gathered: &'a Gathered,
+    buffers: Buffers,
+}
+
+impl Deref for Lent<'_> {
+    type Target = Buffers;
+
+    fn deref(&self) -> &Buffers {
+        &self.buffers
+    }
+}
+
+impl DerefMut for Lent<'_> {
+    fn deref_mut(&mut self) -> &mut Buffers {
+        &mut self.buffers
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let buffers = std::mem::take(&mut self.buffers);
         let touched = !(buffers.txn.is_idle() && buffers.records.is_empty());
-        *self.touch() = buffers;
-        self.touched.store(touched, Ordering::Relaxed);
+        *self.gathered.touch() = buffers;
+        self.gathered.touched.store(touched, Ordering::Relaxed);
     }
 }
 

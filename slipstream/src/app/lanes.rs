@@ -1,7 +1,7 @@
 //! The lanes of an app: which handlers share which source, and how they are joined to it.
 
 use super::job::Job;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::flow::{Parcel, Slot};
 use crate::gate::Gate;
 use crate::lane::{Consumer, Forward, Inline, Lend, Pump};
@@ -14,6 +14,7 @@ use crate::step::{About, Branch, Track};
 use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
@@ -123,6 +124,8 @@ pub(crate) trait AnyLane: Send {
 
     fn name(&self) -> &str;
 
+    fn rename(&mut self, name: String);
+
     fn topic(&self) -> Option<&TopicUse>;
 
     /// The handlers, with their places.
@@ -160,6 +163,10 @@ impl<T: Send + Sync + 'static> AnyLane for SourceLane<T> {
         &self.source.name
     }
 
+    fn rename(&mut self, name: String) {
+        self.source.name = name;
+    }
+
     fn topic(&self) -> Option<&TopicUse> {
         self.source.topic.as_ref()
     }
@@ -177,22 +184,27 @@ impl<T: Send + Sync + 'static> AnyLane for SourceLane<T> {
     }
 
     fn cannot_share(&self) -> Option<Vec<String>> {
-        let last = self.members.len() - 1;
-        let mut owners = self.members.iter().enumerate().filter(|(_, member)| !member.lends);
-        // The last to be served can have the message itself; whoever comes before needs a copy.
-        if self.source.copy.is_some() || owners.clone().all(|(at, _)| at == last) {
+        if self.source.copy.is_some() {
             return None;
         }
-        let named = |(_, member): (usize, &Member<T>)| format!("`{}` at {}", member.name, member.place);
-        let first = owners.next().map(named);
-        let others = self.members.iter().enumerate().skip(1).map(named).take(1);
-        Some(first.into_iter().chain(others).collect())
+        // The last to be served can have the message itself, if nobody still looks at it; whoever comes before needs a
+        // copy.
+        let owner = self.members.iter().position(|member| !member.lends)?;
+        let looks_late = |member: &&Member<T>| member.lends && member.queued;
+        let other = match self.members.get(owner + 1) {
+            Some(next) => self.members[owner + 1..].iter().find(|member| !member.lends).unwrap_or(next),
+            None => self.members.iter().find(looks_late)?,
+        };
+        let named = |member: &Member<T>| format!("`{}` at {}", member.name, member.place);
+        Some(vec![named(&self.members[owner]), named(other)])
     }
 
     fn open(self: Box<Self>, opening: &Opening) -> Result<Vec<Job>> {
         let gate = opening.app.gates.of(&opening.name);
         let inside = crate::scope::Current { app: opening.app.clone(), step: None };
-        let opened = crate::scope::enter_sync(inside, || (self.source.open)(opening))?;
+        let open = || crate::scope::enter_sync(inside, || (self.source.open)(opening));
+        let opened = catch_unwind(AssertUnwindSafe(open))
+            .unwrap_or_else(|panic| Err(Error::panicked(&format!("the source `{}`", opening.name), &*panic)))?;
         let joining = |source| Joining {
             app: opening.app.clone(),
             name: opening.name.clone(),

@@ -4,10 +4,11 @@ use super::Hook;
 use super::job::{Job, blocking};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::GroupOffset;
-use crate::pulled::panic_text;
 use crate::scope::{self, Current, Shared};
 use crate::steps::parse_place;
+use futures_util::FutureExt as _;
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -213,7 +214,8 @@ impl Supervisor {
     async fn stop_hooks(&self, hooks: Vec<Hook>) -> Result<()> {
         let inside = Current { app: self.app.clone(), step: None };
         for hook in hooks {
-            scope::enter(inside.clone(), async { hook().await }).await?;
+            let hooked = AssertUnwindSafe(scope::enter(inside.clone(), async { hook().await })).catch_unwind();
+            hooked.await.unwrap_or_else(|panic| Err(Error::panicked("a hook of `on_stop`", &*panic)))?;
         }
         Ok(())
     }
@@ -248,6 +250,11 @@ async fn committing(app: Arc<Shared>, enough: Arc<Notify>) {
     let interval =
         app.config.millis("commit.interval.ms", INTERVAL_MS).unwrap_or(Duration::from_millis(INTERVAL_MS));
     loop {
+        // While there is nothing to commit nobody sleeps, so that a clock moved by hand need not stop here.
+        tokio::select! {
+            () = app.state.dirty() => {}
+            () = enough.notified() => return,
+        }
         tokio::select! {
             () = app.clock.sleep(interval) => {}
             () = app.state.wanted.notified() => {}
@@ -271,8 +278,7 @@ fn named(name: &str, error: Error) -> Error {
 fn panicked(error: tokio::task::JoinError) -> Result<()> {
     match error.try_into_panic() {
         Ok(panic) => {
-            let text = format!("a source or a pipe panicked: {}", panic_text(&*panic));
-            Err(Error::new(ErrorKind::Panicked, text))
+            Err(Error::panicked("a source or a pipe", &*panic))
         }
         Err(_) => Ok(()), // aborted, as ordered
     }

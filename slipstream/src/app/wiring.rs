@@ -143,10 +143,9 @@ impl<'a> Wiring<'a> {
         let join = Box::new(move |joining: Joining<T>| {
             let step = Step::new(&joining.app, &about, vec![joining.branch(&about.name)]);
             let gate = joining.gate.clone();
-            let future = |supply, queued: Option<bool>| {
+            let future = |supply, queued| {
                 let flow = pipe(Flow::new(Feed::new(supply, gate.clone(), step.clone()), step.clone()));
-                let bench =
-                    Bench::new(flow, step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
+                let bench = Bench::new(flow, step.clone(), Some(gate.clone()), queued);
                 crate::scope::enter(step.current(), drive(bench, step.clone(), run))
             };
             joined::<T, W, _>(joining.source, buffer, &step, future)
@@ -199,17 +198,16 @@ impl<'a> Wiring<'a> {
                 &about,
                 vec![Branch::new(&joining.app, &joining.name, &about.name, track)],
             );
-            let mut crew = Crew::new();
+            let mut crew = Crew::new(joining.gate.clone());
             for reader in &names {
                 let track = joining.positions.then(|| Track::new(&joining.name, reader));
                 let branch = Branch::new(&joining.app, &joining.name, &about.name, track);
                 crew.hire(&Step::new(&joining.app, &about, vec![branch]), run.clone());
             }
             let gate = joining.gate.clone();
-            let future = |supply, queued: Option<bool>| {
+            let future = |supply, queued| {
                 let flow = pipe(Flow::new(Feed::new(supply, gate.clone(), step.clone()), step.clone()));
-                let bench =
-                    Bench::new(flow, step.clone(), queued.map(|_| gate.clone()), queued == Some(true));
+                let bench = Bench::new(flow, step.clone(), Some(gate.clone()), queued);
                 crate::scope::enter(step.current(), dispatch(bench, step.clone(), crew, key))
             };
             joined(joining.source, buffer, &step, future)
@@ -234,7 +232,7 @@ fn joined<T, U, Fut>(
     source: Option<crate::pulled::Opened<T>>,
     buffer: Option<usize>,
     step: &Step,
-    future: impl FnOnce(Supply<U>, Option<bool>) -> Fut,
+    future: impl FnOnce(Supply<U>, bool) -> Fut,
 ) -> Joined<T>
 where
     T: Send + 'static,
@@ -243,16 +241,17 @@ where
 {
     match (source, buffer) {
         (Some(opened), None) => {
-            Joined::Direct(Box::pin(future(Supply::Direct(U::opened(opened)), Some(false))))
+            Joined::Direct(Box::pin(future(Supply::Direct(U::opened(opened)), false)))
         }
         (_, Some(messages)) => {
             let (sender, receiver) = tokio::sync::mpsc::channel(messages);
-            let future = Box::pin(future(Supply::Queue(receiver), Some(true)));
+            let future = Box::pin(future(Supply::Queue(receiver), true));
             Joined::forward::<U>(sender, step.counts().clone(), Some(future))
         }
         (None, None) => {
             let slot = crate::flow::Slot::new();
-            let future = Box::pin(future(Supply::Slot(slot.clone()), None));
+            // While the app drains it ends by itself only behind the end of the source, in case a pipe does not.
+            let future = Box::pin(future(Supply::Slot(slot.clone()), true));
             Joined::inline(slot, future)
         }
     }

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
 
 /// Named, ordered state with keys `K` and values `V`.
 ///
@@ -69,7 +70,9 @@ where
     V: Serialize + DeserializeOwned,
 {
     fn current(&self) -> Result<Current> {
-        scope::current(&format!("the cache `{}`", self.name))
+        let current = scope::current(&format!("the cache `{}`", self.name))?;
+        current.app.uses_caches.store(true, Ordering::Relaxed);
+        Ok(current)
     }
 
     fn row(&self, current: &Current, encode: impl FnOnce(&mut Vec<u8>)) -> Result<RowKey> {
@@ -172,12 +175,22 @@ where
     pub fn update<Q: KeyOf<K> + ?Sized>(&self, key: &Q, mut make: impl FnMut(Option<V>) -> V) -> Result<V> {
         let current = self.current()?;
         let row = self.row(&current, |out| key.encode_as(out))?;
-        self.step(&current, |txn| {
-            let old = current.app.state.read(txn, &row)?.map(|bytes| self.decode(&bytes)).transpose()?;
-            let new = make(old);
-            txn.write(row.clone(), Some(self.encode(&new)?));
-            Ok(new)
-        })
+        let read = |txn: &mut Txn| current.app.state.read(txn, &row)?.map(|bytes| self.decode(&bytes)).transpose();
+        match &current.step {
+            Some(step) => {
+                // Without the lock, since `make` may use other caches.
+                let old = read(&mut step.touch().txn)?;
+                let new = make(old);
+                let encoded = self.encode(&new)?;
+                step.touch().txn.write(row, Some(encoded));
+                Ok(new)
+            }
+            None => current.app.state.outside(|txn| {
+                let new = make(read(txn)?);
+                txn.write(row.clone(), Some(self.encode(&new)?));
+                Ok(new)
+            }),
+        }
     }
 
     /// All entries, in the order of their keys.

@@ -1,5 +1,6 @@
 //! The bottom of every flow: where a handler's messages come in, are counted, and get their place.
 
+use crate::breath::Breath;
 use crate::gate::Gate;
 use crate::pulled::{Opened, Pulled, Traced};
 use crate::step::Step;
@@ -99,12 +100,12 @@ pub struct Feed<T> {
     supply: Supply<T>,
     gate: Arc<Gate>,
     step: Step,
-    drained: bool,
+    breath: Breath,
 }
 
 impl<T> Feed<T> {
     pub(crate) fn new(supply: Supply<T>, gate: Arc<Gate>, step: Step) -> Self {
-        Feed { supply, gate, step, drained: false }
+        Feed { supply, gate, step, breath: Breath::new() }
     }
 
     #[inline]
@@ -119,17 +120,27 @@ impl<T> Feed<T> {
                 }
                 source.as_mut().poll_next(cx)
             }
-            Supply::Slot(slot) => slot.poll(cx),
-            Supply::Queue(queue) => match queue.poll_recv(cx) {
-                // The lane stopped because the app drains: that is no end of the source.
-                Poll::Ready(None) if self.gate.is_draining() => {
-                    if !std::mem::replace(&mut self.drained, true) {
-                        self.step.drained();
-                    }
-                    Poll::Pending
+            Supply::Slot(slot) => {
+                let polled = slot.poll(cx);
+                if matches!(polled, Poll::Ready(None)) {
+                    self.step.drained();
                 }
-                polled => polled,
-            },
+                polled
+            }
+            Supply::Queue(queue) => {
+                if self.gate.is_held(cx) {
+                    return Poll::Pending;
+                }
+                let polled = queue.poll_recv(cx);
+                if matches!(polled, Poll::Ready(None)) {
+                    self.step.drained();
+                    if self.gate.is_draining() {
+                        // The lane stopped because the app drains: that is no end of the source.
+                        return Poll::Pending;
+                    }
+                }
+                polled
+            }
         }
     }
 }
@@ -139,10 +150,20 @@ impl<T> Stream for Feed<T> {
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.step.has_fault() {
+            // The lane has not heard of the one before yet: a pipe that looks ahead is asking.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             let Some(parcel) = std::task::ready!(self.poll_supply(cx)) else { return Poll::Ready(None) };
             let counted = matches!(self.supply, Supply::Queue(_));
             if !self.step.took(parcel.at, counted) {
+                if self.breath.is_out() {
+                    self.breath.begin();
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 continue;
             }
             match parcel.item {
@@ -159,3 +180,14 @@ impl<T> Stream for Feed<T> {
 }
 
 impl<T> Unpin for Feed<T> {}
+
+/// What is left in the queue of a handler that has ended was never handed to it.
+impl<T> Drop for Feed<T> {
+    fn drop(&mut self) {
+        let Supply::Queue(queue) = &mut self.supply else { return };
+        queue.close();
+        while queue.try_recv().is_ok() {
+            self.step.untook();
+        }
+    }
+}

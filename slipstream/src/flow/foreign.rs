@@ -26,7 +26,7 @@ impl<S: Stream> Stream for Foreign<S> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let yielded = std::task::ready!(self.stream.as_mut().poll_next(cx));
-        let count = self.hand.put(0);
+        let count = self.hand.put(0, &self.step);
         match yielded {
             Some(item) => {
                 self.step.out_of_hand(count);
@@ -38,6 +38,16 @@ impl<S: Stream> Stream for Foreign<S> {
                 }
                 Poll::Ready(None)
             }
+        }
+    }
+}
+
+/// What it still has in its hands will never come out.
+impl<S> Drop for Foreign<S> {
+    fn drop(&mut self) {
+        let count = self.hand.put(0, &self.step);
+        if count > 0 {
+            self.step.absorbed(count);
         }
     }
 }

@@ -37,7 +37,10 @@ impl<M> Stream for Merged<M> {
                     this.first = (index + 1) % count;
                     return Poll::Ready(Some(traced));
                 }
-                Poll::Ready(None) => this.branches[index] = None,
+                Poll::Ready(None) => {
+                    this.step.drained();
+                    this.branches[index] = None;
+                }
                 Poll::Pending if this.step.has_fault() => return Poll::Pending,
                 Poll::Pending => open = true,
             }

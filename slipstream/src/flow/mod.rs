@@ -12,12 +12,13 @@ pub(crate) use feed::{Parcel, Slot, Supply};
 pub(crate) use foreign::Foreign;
 pub use merged::Merged;
 
+use crate::breath::Breath;
 use crate::pulled::Traced;
 use crate::step::Step;
 use futures_core::Stream;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 /// The messages of a source on their way to a handler: a `Stream` of plain messages to whoever reads it as one.
@@ -37,23 +38,47 @@ pub struct Flow<S> {
     pub(crate) step: Step,
     /// How many messages the foreign pipe that reads this flow has in its hands.
     hand: Hand,
+    breath: Breath,
 }
 
 /// The messages in a foreign pipe's hands: those of its newest pull.
 #[derive(Clone, Default)]
-pub(crate) struct Hand(Arc<AtomicU32>);
+pub(crate) struct Hand(Arc<Hands>);
+
+#[derive(Default)]
+struct Hands {
+    count: AtomicU32,
+    /// Whether the pipe has asked for more since: then it is not working on these, but keeps them.
+    asked: AtomicBool,
+}
 
 impl Hand {
-    fn put(&self, count: u32) -> u32 {
-        let before = self.0.load(Relaxed);
-        self.0.store(count, Relaxed);
+    fn put(&self, count: u32, step: &Step) -> u32 {
+        let before = self.0.count.load(Relaxed);
+        self.0.count.store(count, Relaxed);
+        if self.0.asked.load(Relaxed) {
+            self.0.asked.store(false, Relaxed);
+            step.asks(before, false);
+        }
         before
+    }
+
+    fn count(&self) -> u32 {
+        self.0.count.load(Relaxed)
+    }
+
+    /// The pipe asks for more, and there is nothing yet.
+    fn ask(&self, step: &Step) {
+        let count = self.count();
+        if count > 0 && !self.0.asked.swap(true, Relaxed) {
+            step.asks(count, true);
+        }
     }
 }
 
 impl<S> Flow<S> {
     pub(crate) fn new(stages: S, step: Step) -> Self {
-        Flow { stages, step, hand: Hand::default() }
+        Flow { stages, step, hand: Hand::default(), breath: Breath::new() }
     }
 
     /// Puts an adapter of ours on top.
@@ -103,11 +128,22 @@ impl<S: Stages + Unpin> Stream for Flow<S> {
     type Item = S::Message;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Message>> {
+        if self.hand.count() > 0 && self.breath.is_out() {
+            // It has answered with nothing for long: others' turn.
+            self.breath.begin();
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let Poll::Ready(next) = self.stages.poll(cx) else {
+            self.hand.ask(&self.step);
+            return Poll::Pending;
+        };
         // At the end what is in its hands stays there: an output may still come of it.
-        let Some((item, count)) = std::task::ready!(self.stages.poll(cx)) else {
+        let Some((item, count)) = next else {
+            self.hand.ask(&self.step);
             return Poll::Ready(None);
         };
-        let before = self.hand.put(count);
+        let before = self.hand.put(count, &self.step);
         if before > 0 {
             self.step.absorbed(before);
         }

@@ -4,15 +4,16 @@
 //! hold the source back at the next start.
 
 use super::{Bench, Lane, drive};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::flow::Flow;
-use crate::pulled::{At, Traced, panic_text};
+use crate::gate::Gate;
+use crate::pulled::{At, Traced};
 use crate::step::{Interrupt, Step};
 use futures_core::Stream;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -23,12 +24,16 @@ const WAITING: usize = 16;
 /// How many messages are dispatched between two looks at which lanes are idle.
 const ROUND: u32 = 256;
 
-type Parcel<T, D> = (Traced<T, D>, Vec<At>);
+/// A message, the positions that it is behind, and its number.
+type Parcel<T, D> = (Traced<T, D>, Vec<At>, u64);
 
 /// The messages of one of the lanes, as the dispatcher hands them over.
 pub struct Work<T, D> {
     queue: mpsc::Receiver<Parcel<T, D>>,
     step: Step,
+    gate: Arc<Gate>,
+    /// Told when another lane has failed: what waits is not taken any more.
+    failed: Arc<AtomicBool>,
     under_way: Arc<AtomicUsize>,
     /// Whether the message that was given last has not been settled.
     busy: bool,
@@ -42,8 +47,15 @@ impl<T, D> Stream for Work<T, D> {
             // The next is asked for when the one before has been settled, not earlier.
             self.under_way.fetch_sub(1, AcqRel);
         }
-        let Some((traced, ats)) = ready!(self.queue.poll_recv(cx)) else { return Poll::Ready(None) };
+        if self.failed.load(Acquire) {
+            return Poll::Ready(None);
+        }
+        if self.gate.is_held(cx) {
+            return Poll::Pending;
+        }
+        let Some((traced, ats, number)) = ready!(self.queue.poll_recv(cx)) else { return Poll::Ready(None) };
         self.busy = true;
+        self.step.set_number(number);
         self.step.counts().queued.sub_shared(traced.count.into());
         if !self.step.take_over(&ats) {
             // Done before the app was last stopped.
@@ -68,11 +80,13 @@ struct Hand<T, D> {
 pub(crate) struct Crew<T, D> {
     hands: Vec<Hand<T, D>>,
     lanes: JoinSet<Result<()>>,
+    gate: Arc<Gate>,
+    failed: Arc<AtomicBool>,
 }
 
 impl<T, D> Crew<T, D> {
-    pub(crate) fn new() -> Self {
-        Crew { hands: Vec::new(), lanes: JoinSet::new() }
+    pub(crate) fn new(gate: Arc<Gate>) -> Self {
+        Crew { hands: Vec::new(), lanes: JoinSet::new(), gate, failed: Arc::default() }
     }
 
     /// Adds a lane. Must be called on the runtime.
@@ -85,10 +99,33 @@ impl<T, D> Crew<T, D> {
     {
         let (queue, receiver) = mpsc::channel(WAITING);
         let under_way = Arc::<AtomicUsize>::default();
-        let work = Work { queue: receiver, step: step.clone(), under_way: under_way.clone(), busy: false };
+        let work = Work {
+            queue: receiver,
+            step: step.clone(),
+            gate: self.gate.clone(),
+            failed: self.failed.clone(),
+            under_way: under_way.clone(),
+            busy: false,
+        };
         let bench = Bench::new(Flow::new(work, step.clone()), step.clone(), None, true);
         self.lanes.spawn(crate::scope::enter(step.current(), drive(bench, step.clone(), run)));
         self.hands.push(Hand { queue, step: step.clone(), under_way });
+    }
+
+    /// Nothing more comes for the lanes.
+    fn close(&mut self) {
+        for hand in &mut self.hands {
+            hand.queue = mpsc::channel(1).0;
+        }
+    }
+
+    /// Lets the other lanes end the calls that they are in; what waits in front of them is left.
+    async fn fail(&mut self, error: Error) -> Result<()> {
+        self.failed.store(true, Release);
+        self.close();
+        self.gate.nudge();
+        while self.lanes.join_next().await.is_some() {}
+        Err(error)
     }
 
     /// Moves the positions of the lanes that have nothing to do: what went by was not for them, or is done.
@@ -117,15 +154,17 @@ where
         let next = tokio::select! {
             biased;
             Some(joined) = crew.lanes.join_next() => {
-                ended(joined)?;
-                continue;
+                match ended(joined) {
+                    Ok(()) => continue,
+                    Err(error) => return crew.fail(error).await,
+                }
             }
             next = bench.take() => next,
         };
         let traced = match next {
             Ok(Some(traced)) => traced,
             Ok(None) => break,
-            Err(Interrupt::Stop(error) | Interrupt::Failed(error)) => return Err(error),
+            Err(Interrupt::Stop(error) | Interrupt::Failed(error)) => return crew.fail(error).await,
             Err(Interrupt::Stale) => continue, // taking reads nothing
         };
         let ats = step.hand_over();
@@ -140,7 +179,7 @@ where
         let hand = &crew.hands[index];
         hand.step.counts().queued.add_shared(traced.count.into());
         hand.under_way.fetch_add(1, AcqRel);
-        if hand.queue.send((traced, ats)).await.is_err() {
+        if hand.queue.send((traced, ats, step.number())).await.is_err() {
             break; // the lane has failed: its error comes below
         }
         since += 1;
@@ -150,14 +189,14 @@ where
         }
     }
     let places_left = std::mem::take(&mut seen);
-    let queues: Vec<_> =
-        crew.hands.iter_mut().map(|hand| std::mem::replace(&mut hand.queue, mpsc::channel(1).0)).collect();
-    drop(queues);
+    crew.close();
     while let Some(joined) = crew.lanes.join_next().await {
-        ended(joined)?;
+        if let Err(error) = ended(joined) {
+            return crew.fail(error).await;
+        }
     }
     for hand in &crew.hands {
-        hand.under_way.store(0, std::sync::atomic::Ordering::Release);
+        hand.under_way.store(0, Release);
     }
     crew.idle_lanes_keep_up(&places_left);
     Ok(())
@@ -168,7 +207,7 @@ fn ended(joined: std::result::Result<Result<()>, tokio::task::JoinError>) -> Res
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => {
-                Err(Error::new(ErrorKind::Panicked, format!("a lane panicked: {}", panic_text(&*panic))))
+                Err(Error::panicked("a lane", &*panic))
             }
             Err(_) => Ok(()),
         },

@@ -55,7 +55,7 @@ struct Timer {
 impl Timer {
     fn poll(&mut self, step: &Step, cx: &mut Context<'_>) -> Poll<Interrupt> {
         let Some(limit) = step.about().timeout else { return Poll::Pending };
-        if step.stage() == Stage::Pipe {
+        if step.stage() == Stage::Pipe || step.is_resting() {
             self.running = None;
             return Poll::Pending;
         }

@@ -4,7 +4,6 @@
 //! goes wrong in between, a panic too, ends the loop; what it was working on is back in its dock by then, so that
 //! [`drive`] can apply the policy and let the loop go on. A message that goes well pays nothing for that.
 
-mod breath;
 mod concurrent;
 mod drive;
 mod letter;
@@ -21,10 +20,10 @@ pub(crate) use letter::{Letter, RawLetter};
 pub use message::{Copier, Copies, Look, Message, kept};
 pub(crate) use pump::{Consumer, Forward, Inline, Lend, Pump};
 
+use crate::breath::Breath;
 use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::step::Step;
-use breath::Breath;
 use letter::Letters;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,7 +49,7 @@ pub struct Bench<S, T, D> {
     step: Step,
     /// The source's gate, where this lane reads the source itself or from a queue.
     gate: Option<Arc<Gate>>,
-    /// Whether it reads from a queue, which is emptied before the lane ends.
+    /// Whether others hand it its messages: what they have for it is taken before the lane ends.
     queued: bool,
     breath: Breath,
     /// The message in hand.

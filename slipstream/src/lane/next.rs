@@ -7,7 +7,7 @@ use crate::step::{Interrupt, Step};
 use futures_core::Stream;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Something that a lane waits for before it can take a message.
@@ -18,6 +18,8 @@ struct Next<'a, S, T, D> {
     bench: &'a mut Bench<S, T, D>,
     begun: bool,
     wait: Option<Wait>,
+    /// Whether the wait under way took any time.
+    waited: bool,
 }
 
 impl<S, T, D> Bench<S, T, D> {
@@ -32,7 +34,7 @@ impl<S, T, D> Bench<S, T, D> {
         S: Stream<Item = Traced<T, D>> + Unpin, // here, so that an error of the pipe is shown once
     {
         if !std::mem::take(&mut self.again) {
-            Next { bench: self, begun: false, wait: None }.await?;
+            Next { bench: self, begun: false, wait: None, waited: false }.await?;
         }
         Ok(self.message.as_mut())
     }
@@ -42,7 +44,7 @@ impl<S, T, D> Bench<S, T, D> {
     where
         S: Stream<Item = Traced<T, D>> + Unpin,
     {
-        Next { bench: self, begun: false, wait: None }.await?;
+        Next { bench: self, begun: false, wait: None, waited: false }.await?;
         Ok(self.message.take().and_then(Message::into_traced))
     }
 }
@@ -55,7 +57,7 @@ where
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Next { bench, begun, wait } = &mut *self;
+        let Next { bench, begun, wait, waited } = &mut *self;
         if !*begun {
             *begun = true;
             bench.message = None;
@@ -64,9 +66,23 @@ where
         }
         loop {
             if let Some(waiting) = wait {
-                ready!(waiting.as_mut().poll(cx)).map_err(Interrupt::Stop)?;
-                *wait = None;
-                bench.breath.begin();
+                let Poll::Ready(done) = waiting.as_mut().poll(cx) else {
+                    *waited = true;
+                    return Poll::Pending;
+                };
+                done.map_err(Interrupt::Stop)?;
+                if std::mem::take(waited) {
+                    bench.breath.begin();
+                }
+                // A source that yields nothing but errors must not keep the thread.
+                *wait = bench.before();
+                if wait.is_some() {
+                    continue;
+                }
+            }
+            if let Some(fault) = bench.step.take_fault() {
+                *wait = Some(Box::pin(bench.step.clone().refuse(fault)));
+                continue;
             }
             match bench.flow.poll_traced(cx) {
                 Poll::Ready(Some(traced)) => {
@@ -76,12 +92,11 @@ where
                     bench.message = Some(Message::new(traced));
                     return Poll::Ready(Ok(()));
                 }
+                // A pipe may have asked ahead, and have met an error.
+                Poll::Ready(None) if bench.step.has_fault() => continue,
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Pending if bench.step.has_fault() => continue,
                 Poll::Pending => {}
-            }
-            if let Some(fault) = bench.step.take_fault() {
-                *wait = Some(Box::pin(bench.step.clone().refuse(fault)));
-                continue;
             }
             return if bench.is_drained(cx) { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
@@ -110,8 +125,11 @@ impl<S, T, D> Bench<S, T, D> {
     /// Whether the app drains, and nothing is left that this lane must still take.
     fn is_drained(&self, cx: &Context<'_>) -> bool {
         let Some(gate) = &self.gate else { return false };
+        if self.queued && !self.step.is_drained() {
+            return false;
+        }
         gate.watch(cx);
-        gate.is_draining() && (self.step.is_drained() || !self.queued)
+        gate.is_draining() && self.step.pipes_rest()
     }
 }
 

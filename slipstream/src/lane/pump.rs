@@ -1,12 +1,13 @@
 //! The lane of a shared source: hands each message to its handlers, one after another, in lockstep.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::flow::{Lent, Parcel, Slot};
 use crate::gate::Gate;
 use crate::ledger::Messages;
 use crate::pulled::{At, Fault, Opened, Pulled};
 use futures_util::StreamExt as _;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -188,6 +189,8 @@ pub(crate) struct Pump<T> {
     copy: Option<fn(&T) -> T>,
     round: Option<Round<T>>,
     closing: bool,
+    /// What stops the lane, when all have come to the end of what they were handed.
+    error: Option<Error>,
 }
 
 impl<T: Send + Sync + 'static> Pump<T> {
@@ -197,12 +200,12 @@ impl<T: Send + Sync + 'static> Pump<T> {
         consumers: Vec<Box<dyn Consumer<T>>>,
         copy: Option<fn(&T) -> T>,
     ) -> Self {
-        Pump { source, gate, consumers, copy, round: None, closing: false }
+        Pump { source, gate, consumers, copy, round: None, closing: false, error: None }
     }
 
     /// Hands the message in hand to each handler that has not had it.
-    fn poll_round(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Some(mut round) = self.round.take() else { return Poll::Ready(Ok(())) };
+    fn poll_round(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(mut round) = self.round.take() else { return Poll::Ready(()) };
         while round.next < self.consumers.len() {
             let last = round.next + 1 == self.consumers.len();
             let consumer = &mut self.consumers[round.next];
@@ -224,7 +227,7 @@ impl<T: Send + Sync + 'static> Pump<T> {
             }
             match consumer.poll(cx) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Err(error)) => drop(self.error.get_or_insert(error)),
                 Poll::Pending => {
                     self.round = Some(round);
                     return Poll::Pending;
@@ -233,20 +236,33 @@ impl<T: Send + Sync + 'static> Pump<T> {
             round.next += 1;
             round.offered = false;
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 
     /// Lets all handlers run; ready when none is in the middle of something.
-    fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut pending = false;
         for consumer in &mut self.consumers {
             match consumer.poll(cx) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Err(error)) => drop(self.error.get_or_insert(error)),
                 Poll::Pending => pending = true,
             }
         }
-        if pending { Poll::Pending } else { Poll::Ready(Ok(())) }
+        if pending { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// How the lane ends.
+    fn ended(&mut self) -> Poll<Result<()>> {
+        Poll::Ready(self.error.take().map_or(Ok(()), Err))
+    }
+
+    /// The next message of the source; what it panics with ends the lane.
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Pulled<T>>> {
+        catch_unwind(AssertUnwindSafe(|| self.source.as_mut().poll_next(cx))).unwrap_or_else(|panic| {
+            self.error.get_or_insert(Error::panicked("the source", &*panic));
+            Poll::Pending
+        })
     }
 
     /// Tells all handlers that the source has ended, and waits for them.
@@ -254,13 +270,8 @@ impl<T: Send + Sync + 'static> Pump<T> {
         for consumer in &mut self.consumers {
             consumer.give(None, cx);
         }
-        for consumer in &mut self.consumers {
-            ready!(consumer.poll(cx))?;
-            if !consumer.is_finished() {
-                return Poll::Pending;
-            }
-        }
-        Poll::Ready(Ok(()))
+        ready!(self.poll_all(cx));
+        if self.consumers.iter().all(|consumer| consumer.is_finished()) { self.ended() } else { Poll::Pending }
     }
 }
 
@@ -282,29 +293,34 @@ impl<T: Send + Sync + 'static> Future for Pump<T> {
             if self.closing {
                 return self.poll_close(cx);
             }
-            ready!(self.poll_round(cx))?;
-            if fresh && let Poll::Ready(Err(error)) = self.poll_all(cx) {
+            ready!(self.poll_round(cx));
+            if std::mem::take(&mut fresh) {
                 // Woken for a timer in a pipe, perhaps: everyone may run once.
-                return Poll::Ready(Err(error));
+                let _ = self.poll_all(cx);
             }
-            fresh = false;
+            if self.error.is_some() {
+                ready!(self.poll_all(cx));
+                return self.ended();
+            }
             if self.consumers.iter().all(|consumer| consumer.is_finished()) {
                 return Poll::Ready(Ok(()));
             }
             if !self.gate.is_open() {
                 if self.gate.is_draining() {
-                    return self.poll_all(cx);
+                    ready!(self.poll_all(cx));
+                    return self.ended();
                 }
                 self.gate.watch(cx);
                 if !self.gate.is_open() {
                     return Poll::Pending;
                 }
             }
-            match self.source.as_mut().poll_next(cx) {
+            match self.poll_source(cx) {
                 Poll::Ready(Some(Pulled { item, at })) => {
                     self.round = Some(Round { item: item.map(Arc::new), at, next: 0, offered: false });
                 }
                 Poll::Ready(None) => self.closing = true,
+                Poll::Pending if self.error.is_some() => {}
                 Poll::Pending => {
                     self.gate.watch(cx);
                     return if self.gate.is_open() { Poll::Pending } else { continue };

@@ -1,5 +1,6 @@
 //! `chunks`: several messages as one.
 
+use crate::breath::Breath;
 use crate::flow::Flow;
 use crate::pulled::Traced;
 use crate::step::Step;
@@ -11,6 +12,7 @@ use std::task::{Context, Poll, ready};
 pub struct Chunks<S, T, D> {
     stages: S,
     step: Step,
+    breath: Breath,
     size: usize,
     items: Vec<T>,
     about: Option<D>,
@@ -35,6 +37,7 @@ where
         flow.then(|stages, step| Chunks {
             stages,
             step,
+            breath: Breath::new(),
             size: size.max(1),
             items: Vec::new(),
             about: None,
@@ -71,6 +74,11 @@ where
             self.step.held(count);
             if self.items.len() >= self.size {
                 return Poll::Ready(self.flush());
+            }
+            if self.breath.is_out() {
+                self.breath.begin();
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `filter`, `filter_map`, `dedup`, `throttle` and `skip`: leave messages out, and say so.
 
+use crate::breath::Breath;
 use crate::flow::Flow;
 use crate::pulled::Traced;
 use crate::scope;
@@ -15,6 +16,7 @@ pub struct Filter<S, C> {
     stages: S,
     choice: C,
     step: Step,
+    breath: Breath,
 }
 
 /// What is made of a message, or that it is left out.
@@ -44,12 +46,17 @@ where
                 return Poll::Ready(Some(Traced { item, about, count }));
             }
             this.step.filtered(count);
+            if this.breath.is_out() {
+                this.breath.begin();
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
     }
 }
 
 fn by<S, C>(choice: C) -> impl FnOnce(Flow<S>) -> Flow<Filter<S, C>> {
-    |flow| flow.then(|stages, step| Filter { stages, choice, step })
+    |flow| flow.then(|stages, step| Filter { stages, choice, step, breath: Breath::new() })
 }
 
 /// The choice of [`filter`].

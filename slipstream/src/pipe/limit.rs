@@ -53,8 +53,8 @@ where
     }
 }
 
-fn by<S, B>(bound: B) -> impl FnOnce(Flow<S>) -> Flow<Limit<S, B>> {
-    |flow| flow.then(|stages, step| Limit { stages, bound, step, ended: false })
+fn by<S, B>(bound: B, ended: bool) -> impl FnOnce(Flow<S>) -> Flow<Limit<S, B>> {
+    move |flow| flow.then(|stages, step| Limit { stages, bound, step, ended })
 }
 
 /// The bound of [`take`]: how many may still pass.
@@ -67,7 +67,7 @@ impl<T> Bound<T> for First {
     }
 }
 
-/// The first `n` messages; then the handler ends. At least 1; 0 is taken for 1.
+/// The first `n` messages; then the handler ends.
 ///
 /// ```
 /// use slipstream::prelude::*;
@@ -79,7 +79,7 @@ pub fn take<S, T, D>(n: u64) -> impl FnOnce(Flow<S>) -> Flow<Limit<S, First>>
 where
     S: Stream<Item = Traced<T, D>> + Unpin,
 {
-    by(First(n))
+    by(First(n), n == 0)
 }
 
 /// The bound of [`take_while`].
@@ -104,7 +104,7 @@ where
     S: Stream<Item = Traced<T, D>> + Unpin,
     F: FnMut(&T) -> bool + Unpin,
 {
-    by(While(holds))
+    by(While(holds), false)
 }
 
 /// The bound of [`take_until`].
@@ -129,5 +129,5 @@ where
     S: Stream<Item = Traced<T, D>> + Unpin,
     F: FnMut(&T) -> bool + Unpin,
 {
-    by(Until(holds))
+    by(Until(holds), false)
 }

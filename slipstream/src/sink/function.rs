@@ -131,12 +131,11 @@ where
     #[inline]
     fn give(&self, item: T, step: &Step, at: usize) -> impl Future<Output = Result<(), Interrupt>> + Send {
         if step.is_untouched() {
-            return Either::Left(self.call(item, step, at));
+            return Either::Left(self.call(item, step, at, InHand::take(step.outputs(at))));
         }
         Either::Right(Box::pin(async move {
-            // From here on the step cannot conflict: the call is not made in vain.
-            step.hold().await?;
-            self.call(item, step, at).await
+            let in_hand = InHand::take(step.outputs(at)).held(step).await?;
+            self.call(item, step, at, in_hand).await
         }))
     }
 }
@@ -152,9 +151,9 @@ where
         item: T,
         step: &Step,
         at: usize,
+        in_hand: InHand<'_>,
     ) -> impl Future<Output = Result<(), Interrupt>> + Send {
         step.at_sink(at);
-        let in_hand = InHand::take(step.outputs(at));
         (self.0)(item.fit()).settle(in_hand)
     }
 }

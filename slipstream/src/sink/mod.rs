@@ -102,7 +102,8 @@ pub async fn resend<T: Copies + Send, S: Ready<T> + Sync>(
 ) -> Result<(), Interrupt> {
     let Some(retry) = step.about().policy.retry else { return send(step, at, item, sink).await };
     for attempt in 0..retry.times {
-        let mut given = std::pin::pin!(send(step, at, item.copy(), sink));
+        // In an async block, since a function that is not async is called before anything is polled.
+        let mut given = std::pin::pin!(async { send(step, at, item.copy(), sink).await });
         let given = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| given.as_mut().poll(cx))) {
             Ok(polled) => polled,
             Err(panic) => Poll::Ready(Err(Interrupt::panicked(&*panic))),
@@ -110,7 +111,9 @@ pub async fn resend<T: Copies + Send, S: Ready<T> + Sync>(
         match given.await {
             Err(Interrupt::Failed(_)) => {
                 step.counts().retries.add(1);
+                step.rests(true);
                 step.app().clock.sleep(retry.backoff.wait(attempt)).await;
+                step.rests(false);
             }
             done => return done,
         }
@@ -126,6 +129,25 @@ impl<'a> InHand<'a> {
     pub(crate) fn take(outputs: &'a ledger::Outputs) -> Self {
         outputs.in_hand.add(1);
         InHand(Some(outputs))
+    }
+
+    /// Before a function is called: holds what the step has touched, so that the call is not made in vain.
+    pub(crate) async fn held(self, step: &Step) -> Result<Self, Interrupt> {
+        match step.hold().await {
+            Ok(()) => Ok(self),
+            Err(interrupt) => {
+                self.withdrawn();
+                Err(interrupt)
+            }
+        }
+    }
+
+    /// Its step runs again: nobody has seen it.
+    fn withdrawn(mut self) {
+        if let Some(outputs) = self.0.take() {
+            outputs.in_hand.sub(1);
+            outputs.withdrawn.add(1);
+        }
     }
 
     /// The sink took it.

@@ -114,9 +114,8 @@ impl ToPrint {
 
 impl<T: Send, P: Prints<T>> Ready<T> for PrintSink<P> {
     async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
-        step.hold().await?;
+        let in_hand = InHand::take(step.outputs(at)).held(step).await?;
         step.at_sink(at);
-        let in_hand = InHand::take(step.outputs(at));
         P::print(&item, &mut std::io::stdout().lock())
             .map_err(|error| Interrupt::Failed(Error::boxed(error)))?;
         in_hand.delivered();

@@ -39,7 +39,7 @@ impl Ctx {
         let source = self.0.source();
         match self.0.last() {
             Some(at) => format!("{source}/{}/{}", at.partition, at.offset),
-            None => format!("{source}/{}", self.0.counts().taken.get()),
+            None => format!("{source}/{}", self.0.number()),
         }
     }
 

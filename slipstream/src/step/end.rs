@@ -27,9 +27,9 @@ impl Step {
 
     /// Holds what the step has touched before a function is called as a sink, so that the call is not made in vain.
     pub(crate) async fn hold(&self) -> Result<(), Interrupt> {
-        let Some(mut buffers) = self.inner.gathered.take() else { return Ok(()) };
+        let Some(mut buffers) = self.inner.gathered.lend() else { return Ok(()) };
         let held = self.inner.app.state.hold(&mut buffers.txn).await;
-        self.inner.gathered.restore(buffers);
+        drop(buffers);
         if held { Ok(()) } else { Err(Interrupt::Stale) }
     }
 
@@ -107,23 +107,19 @@ impl Step {
 
     /// Before a step runs again: takes hold of all that it touched, so that it cannot conflict over that any more.
     pub(crate) async fn hold_again(&self) {
-        let mut buffers = self.inner.gathered.take_all();
+        let mut buffers = self.inner.gathered.lend_all();
         // It has read nothing yet: there is nothing that could be stale.
         self.inner.app.state.hold(&mut buffers.txn).await;
-        self.inner.gathered.restore(buffers);
     }
 
     async fn settle(&self, places: &[(Arc<str>, crate::steps::Place)]) -> Result<bool> {
-        let taken = self.inner.gathered.take();
-        if taken.is_none() && places.is_empty() {
+        if !self.inner.gathered.is_touched() && places.is_empty() {
             return Ok(true);
         }
-        let mut buffers =
-            taken.unwrap_or_else(|| Buffers { txn: self.inner.app.state.begin(), ..Buffers::default() });
+        let mut buffers = self.inner.gathered.lend_all();
         let outputs = buffers.records.len();
         let Some(pending) = self.inner.app.state.end(&mut buffers.txn, places, outputs).await else {
             self.withdraw(&mut buffers);
-            self.inner.gathered.restore(buffers);
             return Ok(false);
         };
         for sink in buffers.rows.drain(..) {
@@ -137,26 +133,23 @@ impl Step {
                 log.produce(record, acknowledge(&self.inner.app, outputs, pending.clone()));
             }
         }
-        self.inner.gathered.restore(buffers);
         Ok(true)
     }
 
     /// Throws away what the step did.
     pub(crate) fn abandon(&self) {
-        let Some(mut buffers) = self.inner.gathered.take() else { return };
+        let Some(mut buffers) = self.inner.gathered.lend() else { return };
         self.withdraw(&mut buffers);
         self.inner.app.state.abandon(&mut buffers.txn);
-        self.inner.gathered.restore(buffers);
     }
 
     /// Whether what the step has read still stands.
     pub(crate) fn still_stands(&self) -> bool {
-        let Some(mut buffers) = self.inner.gathered.take() else { return true };
+        let Some(mut buffers) = self.inner.gathered.lend() else { return true };
         let stands = self.inner.app.state.still_stands(&mut buffers.txn);
         if !stands {
             self.withdraw(&mut buffers);
         }
-        self.inner.gathered.restore(buffers);
         stands
     }
 

@@ -11,16 +11,16 @@ pub use context::Ctx;
 pub(crate) use end::Ended;
 pub(crate) use track::Track;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, panic_text};
 use crate::ledger::{Count, Messages, Outputs};
 use crate::log::Outgoing;
 use crate::policy::Policy;
-use crate::pulled::{At, Fault, panic_text};
+use crate::pulled::{At, Fault};
 use crate::scope::{Current, Gathered, Shared};
 use crate::steps::Place;
 use crate::store::RowKey;
 use bytes::Bytes;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -91,10 +91,10 @@ struct Inner {
     calls: Count,
     /// How many yields of the message in hand have ended as steps of their own.
     yielded: AtomicU32,
+    /// Whether the step waits for another try, which is no part of a call.
+    resting: AtomicBool,
     fault: Mutex<Option<Fault>>,
     faulty: AtomicBool,
-    /// How many of the queues in front of this lane are empty for good, because the app drains.
-    drained: AtomicUsize,
 }
 
 const IN_PIPE: u32 = 0;
@@ -107,12 +107,25 @@ pub(crate) struct Branch {
     pub(crate) counts: Arc<Messages>,
     /// `None` for a source that has no positions.
     pub(crate) track: Option<Mutex<Track>>,
+    /// Numbers the messages, for what has no positions: that of the one in hand.
+    number: AtomicU64,
+    /// How many messages lie in the hands of pipes that ask for more all the same.
+    asked: AtomicU32,
+    /// Whether nothing comes any more, at the source's end or because the app drains.
+    drained: AtomicBool,
 }
 
 impl Branch {
     pub(crate) fn new(app: &Shared, source: &str, handler: &str, track: Option<Track>) -> Self {
         let counts = app.ledger.messages(source, handler);
-        Branch { source: source.into(), counts, track: track.map(Mutex::new) }
+        Branch {
+            source: source.into(),
+            counts,
+            track: track.map(Mutex::new),
+            number: AtomicU64::new(0),
+            asked: AtomicU32::new(0),
+            drained: AtomicBool::new(false),
+        }
     }
 }
 
@@ -132,9 +145,9 @@ impl Step {
             stage: AtomicU32::new(IN_PIPE),
             calls: Count::default(),
             yielded: AtomicU32::new(0),
+            resting: AtomicBool::new(false),
             fault: Mutex::default(),
             faulty: AtomicBool::new(false),
-            drained: AtomicUsize::new(0),
         };
         Step { inner: Arc::new(inner), branch: only }
     }
@@ -208,7 +221,25 @@ impl Step {
         if !counted {
             counts.taken.add(1);
         }
+        let number = &self.here().number;
+        number.store(number.load(Relaxed) + 1, Relaxed);
         true
+    }
+
+    /// A message that was put into the queue never came out of it.
+    pub(crate) fn untook(&self) {
+        self.counts().queued.sub_shared(1);
+        self.counts().taken.sub_shared(1);
+    }
+
+    /// The running number of the message in hand.
+    pub(crate) fn number(&self) -> u64 {
+        self.here().number.load(Relaxed)
+    }
+
+    /// Takes over the number that another lane gave the message.
+    pub(crate) fn set_number(&self, number: u64) {
+        self.here().number.store(number, Relaxed);
     }
 
     /// The positions of what was pulled and is not held, for another lane to move.
@@ -271,7 +302,7 @@ impl Step {
     /// Whether a call may be made again.
     #[inline]
     pub(crate) fn may_repeat(&self) -> bool {
-        self.inner.about.may_repeat.load(Relaxed)
+        self.inner.about.may_repeat.load(Relaxed) || self.inner.app.uses_caches.load(Relaxed)
     }
 
     #[inline]
@@ -282,8 +313,19 @@ impl Step {
 
     /// A new message is in hand.
     pub(crate) fn begin(&self) {
+        self.inner.resting.store(false, Relaxed);
         self.inner.yielded.store(0, Relaxed);
         self.at_handler();
+    }
+
+    /// The step waits for another try of a sink; each try may take as long as the first.
+    pub(crate) fn rests(&self, rests: bool) {
+        self.inner.resting.store(rests, Relaxed);
+        self.inner.calls.add(1);
+    }
+
+    pub(crate) fn is_resting(&self) -> bool {
+        self.inner.resting.load(Relaxed)
     }
 
     /// Numbers the calls.
@@ -352,13 +394,25 @@ impl Step {
         self.inner.faulty.load(Relaxed)
     }
 
-    /// A queue in front of this lane is empty for good, because the app drains.
+    /// Nothing comes any more from this source: it has ended, or its queue is empty for good because the app drains.
     pub(crate) fn drained(&self) {
-        self.inner.drained.fetch_add(1, Relaxed);
+        self.here().drained.store(true, Relaxed);
     }
 
     pub(crate) fn is_drained(&self) -> bool {
-        self.inner.drained.load(Relaxed) >= self.inner.branches.len()
+        self.inner.branches.iter().all(|branch| branch.drained.load(Relaxed))
+    }
+
+    /// A pipe that is not ours asks for more (or no more) while these are in its hands.
+    pub(crate) fn asks(&self, count: u32, asks: bool) {
+        let asked = &self.here().asked;
+        if asks { asked.fetch_add(count, Relaxed) } else { asked.fetch_sub(count, Relaxed) };
+    }
+
+    /// Whether no pipe is working on a message: what it has in its hands it keeps until more comes.
+    pub(crate) fn pipes_rest(&self) -> bool {
+        let rests = |branch: &Arc<Branch>| branch.counts.open.get() <= branch.asked.load(Relaxed).into();
+        self.inner.branches.iter().all(rests)
     }
 
     /// Where the message in hand comes from, for the words of an error: its position if it has one.
@@ -366,7 +420,7 @@ impl Step {
         let source = self.source();
         match self.last() {
             Some(At { partition, offset }) => format!("`{source}` partition {partition} offset {offset}"),
-            None => format!("`{source}` message {}", self.counts().taken.get()),
+            None => format!("`{source}` message {}", self.number()),
         }
     }
 

@@ -120,6 +120,11 @@ struct Table {
 }
 
 impl Table {
+    /// Whether anything has ended since the last cut.
+    fn is_dirty(&self) -> bool {
+        !(self.open.is_empty() && self.moved.is_empty() && self.pending.is_clear())
+    }
+
     fn cell(&self, row: &[u8]) -> Option<&Cell> {
         self.open.get(row).or_else(|| self.frozen.as_ref()?.get(row))
     }
@@ -268,8 +273,7 @@ impl Protocol {
     pub(crate) fn cut(&self) -> Option<Cut> {
         let mut table = self.table();
         let table = &mut *table;
-        let quiet = table.open.is_empty() && table.moved.is_empty() && table.pending.is_clear();
-        if table.frozen.is_some() || quiet {
+        if table.frozen.is_some() || !table.is_dirty() {
             return None;
         }
         let rows = Arc::new(std::mem::take(&mut table.open));
@@ -281,6 +285,11 @@ impl Protocol {
         table.places.extend(places.iter().map(|(key, place)| (key.clone(), *place)));
         let pending = std::mem::take(&mut table.pending);
         Some(Cut { rows, places, pending, sequence: table.sequence })
+    }
+
+    /// Whether there is something for a cut.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.table().is_dirty()
     }
 
     /// The cut is in the store: its rows are read from there now.

@@ -131,7 +131,10 @@ impl State {
         loop {
             let value = run(&mut txn)?;
             match self.protocol.end(&mut txn, &[], 0).0 {
-                Outcome::Done => return Ok(value),
+                Outcome::Done => {
+                    self.changed.notify_waiters();
+                    return Ok(value);
+                }
                 Outcome::Stale => {}
                 Outcome::Blocked => {
                     self.protocol.abandon(&mut txn);
@@ -179,6 +182,20 @@ impl State {
     pub(crate) fn move_places(&self, places: &[(PlaceKey, Place)]) {
         // It reads and writes no row: nothing can be in its way.
         let _ = self.protocol.end(&mut Txn::default(), places, 0);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until there is something to commit.
+    pub(crate) async fn dirty(&self) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.protocol.is_dirty() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// Whether the open generation is below its cap.

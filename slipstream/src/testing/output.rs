@@ -99,9 +99,8 @@ impl<'a, T: Send + 'static> ToOutput<'a, T> {
 
 impl<T: Send + 'static, U: FitsOutput<T> + Send> Ready<U> for OutputSink<'_, T> {
     async fn give(&self, item: U, step: &Step, at: usize) -> Result<(), Interrupt> {
-        step.hold().await?;
+        let in_hand = InHand::take(step.outputs(at)).held(step).await?;
         step.at_sink(at);
-        let in_hand = InHand::take(step.outputs(at));
         let collected = self.0.collected(step.app())?;
         collected.lock().unwrap_or_else(PoisonError::into_inner).push(item.item());
         in_hand.delivered();

@@ -1,4 +1,4 @@
-//! Lets others run: a lane whose handler never waits gives the thread away after a time.
+//! Lets others run: what never waits, a lane or a pipe that leaves all out, gives the thread away after a time.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ impl Breath {
         Breath { since: now, last: now, left: 1, stride: 1 }
     }
 
-    /// One more message; `true` if it is time to let others run.
+    /// One more message, or one that was left out; `true` if it is time to let others run.
     #[inline]
     pub(crate) fn is_out(&mut self) -> bool {
         self.left -= 1;
