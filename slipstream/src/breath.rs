@@ -1,5 +1,8 @@
 //! Lets others run: what never waits, a lane or a pipe that leaves all out, gives the thread away after a time.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 /// How long a lane keeps its thread, as in the Python original.
@@ -38,6 +41,25 @@ impl Breath {
         if now - self.since < BUDGET {
             return false;
         }
+        true
+    }
+
+    /// One more of something, and others' turn if it is time.
+    pub(crate) async fn take(&mut self) {
+        if self.is_out() {
+            tokio::task::yield_now().await;
+            self.begin();
+        }
+    }
+
+    /// As `take`, within a poll: `true` if the caller is to return `Pending`; it is polled again when others have had
+    /// their turn. A plain waking would have it run before the timers are looked at.
+    pub(crate) fn gives_way(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.is_out() {
+            return false;
+        }
+        self.begin();
+        let _ = pin!(tokio::task::yield_now()).poll(cx);
         true
     }
 

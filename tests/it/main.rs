@@ -5,7 +5,10 @@
 mod bad_input;
 mod common;
 mod exactness;
+mod fairness;
 mod lanes;
 mod lifecycle;
 mod pipes;
 mod policy;
+mod returns;
+mod steps;

@@ -152,16 +152,14 @@ impl<T> Stream for Feed<T> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.step.has_fault() {
             // The lane has not heard of the one before yet: a pipe that looks ahead is asking.
-            cx.waker().wake_by_ref();
+            self.step.fault_seen_by(cx);
             return Poll::Pending;
         }
         loop {
             let Some(parcel) = std::task::ready!(self.poll_supply(cx)) else { return Poll::Ready(None) };
             let counted = matches!(self.supply, Supply::Queue(_));
             if !self.step.took(parcel.at, counted) {
-                if self.breath.is_out() {
-                    self.breath.begin();
-                    cx.waker().wake_by_ref();
+                if self.breath.gives_way(cx) {
                     return Poll::Pending;
                 }
                 continue;
@@ -171,7 +169,7 @@ impl<T> Stream for Feed<T> {
                 Err(fault) => {
                     // The lane applies the policy, since that may take time, and asks again.
                     self.step.fault(fault);
-                    cx.waker().wake_by_ref();
+                    self.step.fault_seen_by(cx);
                     return Poll::Pending;
                 }
             }

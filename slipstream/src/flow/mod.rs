@@ -128,10 +128,8 @@ impl<S: Stages + Unpin> Stream for Flow<S> {
     type Item = S::Message;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Message>> {
-        if self.hand.count() > 0 && self.breath.is_out() {
-            // It has answered with nothing for long: others' turn.
-            self.breath.begin();
-            cx.waker().wake_by_ref();
+        // It has answered with nothing for long: others' turn.
+        if self.hand.count() > 0 && self.breath.gives_way(cx) {
             return Poll::Pending;
         }
         let Poll::Ready(next) = self.stages.poll(cx) else {

@@ -80,7 +80,7 @@ where
                     continue;
                 }
             }
-            if let Some(fault) = bench.step.take_fault() {
+            if let Some(fault) = bench.step.take_fault(cx) {
                 *wait = Some(Box::pin(bench.step.clone().refuse(fault)));
                 continue;
             }

@@ -80,8 +80,9 @@ impl<S, T, D> Bench<S, T, D> {
 
     async fn failed(&mut self, stage: Stage, error: Error) -> Result<()> {
         self.step.abandon();
-        // A failing sink has been called again alone already.
-        let repeats = !matches!(stage, Stage::Sink(_))
+        // A failing sink has been called again alone already; one that took too long was cut off with its call.
+        let alone = matches!(stage, Stage::Sink(_)) && error.kind() != ErrorKind::TimedOut;
+        let repeats = !alone
             && self.message.as_ref().is_some_and(super::message::Message::can_repeat);
         let retry = self.step.about().policy.retry.filter(|retry| repeats && self.attempts < retry.times);
         if let Some(retry) = retry {

@@ -75,9 +75,7 @@ where
             if self.items.len() >= self.size {
                 return Poll::Ready(self.flush());
             }
-            if self.breath.is_out() {
-                self.breath.begin();
-                cx.waker().wake_by_ref();
+            if self.breath.gives_way(cx) {
                 return Poll::Pending;
             }
         }

@@ -46,9 +46,7 @@ where
                 return Poll::Ready(Some(Traced { item, about, count }));
             }
             this.step.filtered(count);
-            if this.breath.is_out() {
-                this.breath.begin();
-                cx.waker().wake_by_ref();
+            if this.breath.gives_way(cx) {
                 return Poll::Pending;
             }
         }

@@ -22,6 +22,7 @@ use crate::store::RowKey;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 /// Why a call did not come to its end.
@@ -93,7 +94,7 @@ struct Inner {
     yielded: AtomicU32,
     /// Whether the step waits for another try, which is no part of a call.
     resting: AtomicBool,
-    fault: Mutex<Option<Fault>>,
+    fault: Mutex<(Option<Fault>, Option<Waker>)>,
     faulty: AtomicBool,
 }
 
@@ -376,17 +377,30 @@ impl Step {
 
     /// A message could not be made; the lane asks for it after each poll of the pipe.
     pub(crate) fn fault(&self, fault: Fault) {
-        *self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+        self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(fault);
         self.inner.faulty.store(true, Relaxed);
     }
 
     #[inline]
-    pub(crate) fn take_fault(&self) -> Option<Fault> {
+    pub(crate) fn take_fault(&self, cx: &Context<'_>) -> Option<Fault> {
         if !self.inner.faulty.load(Relaxed) {
             return None;
         }
         self.inner.faulty.store(false, Relaxed);
-        self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let (fault, waker) = std::mem::take(&mut *self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner));
+        // The lane asks again by itself; a pipe that polls with wakers of its own must be told to.
+        if let Some(waker) = waker.filter(|waker| !waker.will_wake(cx.waker())) {
+            waker.wake();
+        }
+        fault
+    }
+
+    /// Who is to ask again when the lane has taken the fault.
+    pub(crate) fn fault_seen_by(&self, cx: &Context<'_>) {
+        let mut fault = self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = fault.1.replace(cx.waker().clone()).filter(|before| !before.will_wake(cx.waker())) {
+            before.wake();
+        }
     }
 
     #[inline]
