@@ -14,7 +14,9 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
             let error = error.to_compile_error();
             // An async `main` would be a second error, and so would none.
             match syn::parse2::<Fn>(item.clone()) {
-                Ok(function) if function.signature.ident == "main" => quote!(#error fn main() {}),
+                Ok(function) if function.signature.ident == "main" => {
+                    quote!(#error fn main() { #[allow(dead_code)] #item })
+                }
                 _ => quote!(#error #item),
             }
         }

@@ -3,7 +3,7 @@
 pub use crate::Result;
 pub use crate::app::{Entry, Merge, Wiring, id_of};
 pub use crate::flow::{Feed, Flow, Lent, Merged};
-pub use crate::handler::{Asks, Rest, argument, by_record, keyed, look, mixed, returned, sendable, view};
+pub use crate::handler::{As, Asks, Rest, by_record, keyed, mixed, returned, sendable};
 pub use crate::lane::{Copier, Lane, Message, Sent, Work, kept};
 pub use crate::pipe::{out, pipe_fn, through};
 pub use crate::run::main;

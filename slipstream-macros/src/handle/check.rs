@@ -179,6 +179,9 @@ fn sources(value: Option<&Value>, diag: &mut Diag) -> Vec<Source> {
         Expr::Array(list) if !list.elems.iter().all(is_literal) => list.elems.iter().cloned().collect(),
         expr => vec![expr.clone()],
     };
+    for closure in exprs.iter().filter(|expr| matches!(expr, Expr::Closure(_))) {
+        diag.at(closure, "a source is not a closure: write what it returns, or the name of a fn");
+    }
     exprs.into_iter().map(|expr| source(expr, value.key.span())).collect()
 }
 

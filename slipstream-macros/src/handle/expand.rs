@@ -89,7 +89,7 @@ fn lane(handler: &Handler) -> TokenStream {
             let (pipe, key) = (pipes(handler), key(handler));
             let span = lane_span(handler);
             return quote_spanned! {span=>
-                __wiring.concurrent(#lanes, #source, |__flow| { #pipe __flow }, #key, #run);
+                __wiring.concurrent(#lanes, #source, #pipe, #key, #run);
             };
         }
         let span = lane_span(handler);
@@ -97,7 +97,7 @@ fn lane(handler: &Handler) -> TokenStream {
             return quote_spanned!(span=> __wiring.handle_lent(#source, #run););
         }
         let pipe = pipes(handler);
-        return quote_spanned!(span=> __wiring.handle(#source, |__flow| { #pipe __flow }, #run););
+        return quote_spanned!(span=> __wiring.handle(#source, #pipe, #run););
     }
     let message = message(handler).map_or_else(|| quote!(()), |ty| quote!(#ty));
     let branches = handler.sources.iter().map(|source| {
@@ -107,7 +107,7 @@ fn lane(handler: &Handler) -> TokenStream {
             Some(_) => quote_spanned!(span=> |__item| __rt::mixed::<#message, _, _>(__item)),
             None => quote_spanned!(span=> |_| ()),
         };
-        quote_spanned!(span=> __merge.source(#opened, |__flow| { #pipe __flow }, #convert);)
+        quote_spanned!(span=> __merge.source(#opened, #pipe, #convert);)
     });
     quote! {
         let mut __merge = __wiring.merge::<#message>();
@@ -147,13 +147,16 @@ fn run(handler: &Handler) -> TokenStream {
 
 /// The flow through the pipes.
 fn pipes(handler: &Handler) -> TokenStream {
+    if handler.pipes.is_empty() {
+        return quote!(|__flow| __flow);
+    }
     let stages = handler.pipes.iter().map(|Element { expr, kind, span, .. }| match kind {
         Kind::OpenClosure => {
             quote_spanned!(*span=> let __flow = __rt::out(__rt::pipe_fn(__flow, #expr).staged());)
         }
         _ => quote_spanned!(*span=> let __flow = __rt::out(__rt::through(__flow, #expr).staged());),
     });
-    quote!(#(#stages)*)
+    quote!(|__flow| { #(#stages)* __flow })
 }
 
 /// How a message by value is copied where it may be needed again.
@@ -198,14 +201,14 @@ fn arguments(arguments: &[Argument]) -> TokenStream {
     if let [Argument { local, ty, span, by }] = arguments {
         return match by {
             By::Value => quote_spanned!(*span=>
-                let #local = __rt::argument::<#ty, _, _, _>(__message, __copy, &__step)?;
+                let #local = __rt::As::<#ty>::take(__message, __copy, &__step)?;
             ),
-            By::Reference => quote_spanned!(*span=> let #local = __rt::view::<#ty, _, _>(__message.look()?);),
+            By::Reference => quote_spanned!(*span=> let #local = __rt::As::<#ty>::view(__message.look()?);),
         };
     }
     let looked = arguments.iter().map(|Argument { local, ty, span, by }| match by {
-        By::Value => quote_spanned!(*span=> let #local = __rt::look::<#ty, _, _, _>(__message, &__step)?;),
-        By::Reference => quote_spanned!(*span=> let #local = __rt::view::<#ty, _, _>(__message.look()?);),
+        By::Value => quote_spanned!(*span=> let #local = __rt::As::<#ty>::look(__message, &__step)?;),
+        By::Reference => quote_spanned!(*span=> let #local = __rt::As::<#ty>::view(__message.look()?);),
     });
     let values: Vec<_> = arguments.iter().filter(|argument| argument.by == By::Value).collect();
     if values.is_empty() {
@@ -231,11 +234,11 @@ fn sinks(handler: &Handler) -> TokenStream {
     };
     let send = if handler.retries() { "resend" } else { "send" };
     let span = first.span;
-    let shown = quote_spanned!(span=> let __sent = __rt::sent_by(&__outputs).shown(););
+    let shown = quote_spanned!(span=> let __shown = __rt::sent_by(&__outputs).shown(););
     let several = handler.sinks.len() > 1;
     let copies = several.then(|| {
         let span = handler.sink_list;
-        quote_spanned!(span=> let __copied = __rt::copies(__sent);)
+        quote_spanned!(span=> let __copied = __rt::copies(__shown);)
     });
     let fitted = handler.sinks.iter().enumerate().map(|(index, sink)| fitted(index, sink));
     let last = handler.sinks.len() - 1;
@@ -268,14 +271,14 @@ fn fitted(index: usize, sink: &Element) -> TokenStream {
     let (span, expr, local) = (sink.span, &sink.expr, sink_local(index, sink));
     match sink.kind {
         Kind::Static | Kind::Path => {
-            quote_spanned!(span=> let #local = __rt::Offer(&#expr).sink().fit(__sent);)
+            quote_spanned!(span=> let #local = __rt::Offer(&#expr).sink().fit(__shown);)
         }
-        Kind::OpenClosure => quote_spanned!(span=> let #local = __rt::closure(__sent, #expr);),
+        Kind::OpenClosure => quote_spanned!(span=> let #local = __rt::closure(__shown, #expr);),
         Kind::Made => {
             let made = format_ident!("__made_{}", index + 1, span = span);
             quote_spanned!(span=>
                 let #made = #expr;
-                let #local = __rt::Offer(&#made).sink().fit(__sent);
+                let #local = __rt::Offer(&#made).sink().fit(__shown);
             )
         }
     }

@@ -99,27 +99,40 @@ claims! {
     [K V] (K, V), Record<K, V>, Pair;
 }
 
-/// The one argument of a handler that has one.
-///
-/// # Errors
-/// If it is not there, or the message was given away to a call before and cannot be copied.
-#[inline]
-pub fn argument<A, T, D, M>(message: &mut Message<T, D>, copy: Option<fn(&T) -> T>, step: &Step) -> Result<A>
-where
-    A: Argument<T, D, M>,
-{
-    A::take(message, copy, step)
+/// What an argument is to be, before what is asked of the message for it.
+pub struct As<A: ?Sized>(PhantomData<A>);
+
+impl<A> As<A> {
+    /// The one argument of a handler that has one.
+    ///
+    /// # Errors
+    /// If it is not there, or the message was given away to a call before and cannot be copied.
+    #[inline]
+    pub fn take<T, D, M>(message: &mut Message<T, D>, copy: Option<fn(&T) -> T>, step: &Step) -> Result<A>
+    where
+        A: Argument<T, D, M>,
+    {
+        A::take(message, copy, step)
+    }
+
+    /// One of several arguments: what it is, before anyone takes the message.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn look<T, D, M>(message: &Message<T, D>, step: &Step) -> Result<Looked<A, M>>
+    where
+        A: Argument<T, D, M>,
+    {
+        Ok(Looked(A::look(message, step)?, PhantomData))
+    }
 }
 
-/// One of several arguments: what it is, before anyone takes the message.
-///
-/// # Errors
-/// If it is not there.
-pub fn look<A, T, D, M>(message: &Message<T, D>, step: &Step) -> Result<Looked<A, M>>
-where
-    A: Argument<T, D, M>,
-{
-    Ok(Looked(A::look(message, step)?, PhantomData))
+impl<A: ?Sized> As<A> {
+    /// The message by `&`.
+    #[inline]
+    pub fn view<T: View<A, M>, M>(item: &T) -> &A {
+        item.view()
+    }
 }
 
 /// What is left for an argument to take: the message, or nothing any more.
@@ -269,11 +282,6 @@ impl<K> View<str, (Value, Within)> for Record<K, String> {
     fn view(&self) -> &str {
         &self.value
     }
-}
-
-/// The message by `&`.
-pub fn view<A: ?Sized, T: View<A, M>, M>(item: &T) -> &A {
-    item.view()
 }
 
 /// What every source's messages must become, where a handler has several.

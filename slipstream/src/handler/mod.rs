@@ -4,6 +4,6 @@ mod argument;
 mod extract;
 mod returned;
 
-pub use argument::{Rest, argument, by_record, keyed, look, mixed, view};
+pub use argument::{As, Rest, by_record, keyed, mixed};
 pub use extract::{Asks, AsksNothing, EventTime, Headers, KeyOf as Key, State};
 pub use returned::{ByIterator, ByStream, ByValue, Checked, One, returned, sendable};
