@@ -44,15 +44,7 @@ impl Breath {
         true
     }
 
-    /// One more of something, and others' turn if it is time.
-    pub(crate) async fn take(&mut self) {
-        if self.is_out() {
-            tokio::task::yield_now().await;
-            self.begin();
-        }
-    }
-
-    /// As `take`, within a poll: `true` if the caller is to return `Pending`; it is polled again when others have had
+    /// One more, within a poll: `true` if the caller is to return `Pending`; it is polled again when others have had
     /// their turn. A plain waking would have it run before the timers are looked at.
     pub(crate) fn gives_way(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.is_out() {
@@ -68,6 +60,31 @@ impl Breath {
         let now = Instant::now();
         self.since = now;
         self.last = now;
+    }
+}
+
+/// For what mostly ends soon: looks at the clock only when it has gone on for a while.
+#[derive(Default)]
+pub(crate) struct Patience {
+    passed: u32,
+    breath: Option<Breath>,
+}
+
+impl Patience {
+    /// One more, and others' turn if it is time.
+    #[inline]
+    pub(crate) async fn take(&mut self) {
+        const SOON: u32 = 8;
+        self.passed += 1;
+        if self.passed <= SOON {
+            return;
+        }
+        self.passed = SOON; // it only goes up to there
+        let breath = self.breath.get_or_insert_with(Breath::new);
+        if breath.is_out() {
+            tokio::task::yield_now().await;
+            breath.begin();
+        }
     }
 }
 

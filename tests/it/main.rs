@@ -12,3 +12,4 @@ mod pipes;
 mod policy;
 mod returns;
 mod steps;
+mod topics;

@@ -6,7 +6,10 @@ use std::pin::Pin;
 
 /// A task of a lane.
 pub(crate) struct Job {
+    /// A handler's name, or a source's.
     pub(crate) name: String,
+    /// Whether it is the lane of a shared source, named after that.
+    pub(crate) is_source: bool,
     pub(crate) future: Pin<Box<dyn Future<Output = Result<()>> + Send>>,
     /// The topics that it writes to, by number: who reads them to the end waits for it.
     pub(crate) writes: Vec<usize>,

@@ -216,7 +216,7 @@ impl<T: Send + Sync + 'static> AnyLane for SourceLane<T> {
         if members.len() == 1 && !members[0].queued {
             let Member { name, writes, join, .. } = members.remove(0);
             return Ok(match join(joining(Some(opened))) {
-                Joined::Direct(future) => vec![Job { name, future, writes }],
+                Joined::Direct(future) => vec![Job { name, is_source: false, future, writes }],
                 Joined::Handed(..) => Vec::new(),
             });
         }
@@ -226,17 +226,17 @@ impl<T: Send + Sync + 'static> AnyLane for SourceLane<T> {
                 Joined::Handed(consumer, task) => {
                     consumers.push(consumer);
                     match task {
-                        Some(future) => jobs.push(Job { name, future, writes }),
+                        Some(future) => jobs.push(Job { name, is_source: false, future, writes }),
                         None => inline_writes.extend(writes),
                     }
                 }
-                Joined::Direct(future) => jobs.push(Job { name, future, writes }),
+                Joined::Direct(future) => jobs.push(Job { name, is_source: false, future, writes }),
             }
         }
         let pump = Pump::new(opened, gate.clone(), consumers, self.source.copy);
         let inside = crate::scope::Current { app: opening.app.clone(), step: None };
         let future = Box::pin(crate::scope::enter(inside, pump));
-        jobs.push(Job { name: opening.name.to_string(), future, writes: inline_writes });
+        jobs.push(Job { name: opening.name.to_string(), is_source: true, future, writes: inline_writes });
         Ok(jobs)
     }
 }

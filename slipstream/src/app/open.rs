@@ -263,11 +263,11 @@ fn ends(
 
 /// Tells those who read a topic to its end when this job has ended.
 fn counted(job: Job, writers: &Writers, downstream: &Downstream) -> Job {
-    let Job { name, future, writes } = job;
+    let Job { name, is_source, future, writes } = job;
     let counted: Vec<_> = writes
         .iter()
         // Who reads a topic, directly or not, cannot be waited for by it.
-        .filter(|topic| !downstream.reaches(**topic, &name))
+        .filter(|topic| !downstream.reaches(**topic, is_source, &name))
         .filter_map(|topic| writers.get(topic).cloned())
         .collect();
     counted.iter().for_each(|writers| writers.send_modify(|left| *left += 1));
@@ -276,20 +276,21 @@ fn counted(job: Job, writers: &Writers, downstream: &Downstream) -> Job {
         counted.iter().for_each(|writers| writers.send_modify(|left| *left -= 1));
         done
     });
-    Job { name, future, writes }
+    Job { name, is_source, future, writes }
 }
 
 /// Which handlers a topic's records reach, through handlers and the topics that they write to.
-struct Downstream(BTreeMap<usize, BTreeSet<String>>);
+struct Downstream(BTreeMap<usize, BTreeSet<(bool, String)>>);
 
 impl Downstream {
     fn of(plan: &Plan) -> Self {
-        let reads: Vec<(usize, BTreeSet<String>, Vec<usize>)> = plan
+        // Named after a source or after a handler: a topic may be called as a handler is.
+        let reads: Vec<(usize, BTreeSet<(bool, String)>, Vec<usize>)> = plan
             .lanes
             .iter()
             .filter_map(|lane| {
-                let mut jobs: BTreeSet<String> = lane.members().into_iter().map(|(name, _)| name).collect();
-                jobs.insert(lane.name().to_owned());
+                let mut jobs: BTreeSet<_> = lane.members().into_iter().map(|(name, _)| (false, name)).collect();
+                jobs.insert((true, lane.name().to_owned()));
                 Some((lane.topic()?.named.slot, jobs, lane.writes()))
             })
             .collect();
@@ -310,7 +311,7 @@ impl Downstream {
         Downstream(reached)
     }
 
-    fn reaches(&self, topic: usize, job: &str) -> bool {
-        self.0.get(&topic).is_some_and(|jobs| jobs.contains(job))
+    fn reaches(&self, topic: usize, is_source: bool, job: &str) -> bool {
+        self.0.get(&topic).is_some_and(|jobs| jobs.contains(&(is_source, job.to_owned())))
     }
 }

@@ -349,7 +349,7 @@ impl<M: Send + Sync + 'static> Merge<'_, '_, M> {
             let bench =
                 Bench::new(Flow::new(merged, step.clone()), step.clone(), gates.into_iter().next(), true);
             let future = Box::pin(crate::scope::enter(step.current(), drive(bench, step, run)));
-            super::job::Job { name: about.name.clone(), future, writes }
+            super::job::Job { name: about.name.clone(), is_source: false, future, writes }
         }));
     }
 }

@@ -1,5 +1,6 @@
 //! What a handler may return, made into a series of outputs.
 
+use crate::breath::Patience;
 use crate::error::{BoxError, Error};
 use crate::lane::Sent;
 use crate::sink::{Outputs, Sends};
@@ -94,13 +95,23 @@ pub struct Maybe<T> {
 }
 
 /// One output for each item.
-pub struct Each<I>(Option<I>);
+pub struct Each<I> {
+    items: Option<I>,
+    patience: Patience,
+}
+
+impl<I> Each<I> {
+    fn new(items: Option<I>) -> Self {
+        Each { items, patience: Patience::default() }
+    }
+}
 
 /// One output for each item of a stream, each of them a step of its own.
 pub struct Yields<S> {
     stream: Option<Pin<Box<S>>>,
     /// How many outputs the body has given.
     sent: u32,
+    patience: Patience,
 }
 
 impl<T> Sends for Maybe<T> {}
@@ -132,8 +143,9 @@ impl<T> Outputs for Maybe<T> {
 impl<I: Iterator> Outputs for Each<I> {
     type Item = I::Item;
 
-    fn next(&mut self, _: &Step) -> impl Future<Output = Result<Option<I::Item>, Interrupt>> {
-        ready(Ok(self.0.as_mut().and_then(Iterator::next)))
+    async fn next(&mut self, _: &Step) -> Result<Option<I::Item>, Interrupt> {
+        self.patience.take().await;
+        Ok(self.items.as_mut().and_then(Iterator::next))
     }
 }
 
@@ -146,6 +158,7 @@ impl<S: Stream> Outputs for Yields<S> {
             step.end_yield(self.sent).await?;
         }
         step.in_handler();
+        self.patience.take().await;
         let Some(stream) = &mut self.stream else { return Ok(None) };
         while let Some(item) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
             self.sent += 1;
@@ -200,7 +213,7 @@ impl<T> Kind for Vec<T> {
     type Outputs = Each<std::vec::IntoIter<T>>;
 
     fn outputs(this: Option<Self>) -> Self::Outputs {
-        Each(this.map(Vec::into_iter))
+        Each::new(this.map(Vec::into_iter))
     }
 }
 
@@ -232,7 +245,7 @@ impl<S: Stream> ByStream for Returned<S> {
     type Stream = S;
 
     fn outputs(self) -> Yields<S> {
-        Yields { stream: self.0.into_inner().map(Box::pin), sent: 0 }
+        Yields { stream: self.0.into_inner().map(Box::pin), sent: 0, patience: Patience::default() }
     }
 }
 
@@ -249,7 +262,7 @@ impl<I: Iterator> ByIterator for &Returned<I> {
     type Iterator = I;
 
     fn outputs(self) -> Each<I> {
-        Each(self.0.take())
+        Each::new(self.0.take())
     }
 }
 
