@@ -15,18 +15,34 @@ fn compiler_messages() {
 }
 
 /// Cases with more than one error, or with one elsewhere than marked, and why.
+///
+/// One more is known and not here, since its second error quotes the standard library: a closure as a pipe whose stream is
+/// not `Send`. What a closure holds is known to the compiler only when all else has its type.
 const EXCEPTED: &[(&str, &str)] = &[
-    ("not_a_plain_fn/associated_fn.rs", "without `self` no token tells that it is in an impl: the compiler's own words"),
-    ("not_a_sink/pipe.rs", "two errors, both right: it takes no such message, and returns no answer"),
+    (
+        "not_a_plain_fn/associated_fn.rs",
+        "without `self` no token tells that it is in an impl: the compiler's own words",
+    ),
     ("pipe/bound_fails.rs", "the user's own opaque type carries its failing bound on"),
-    ("pipe/closure_not_send.rs", "the stream and the future that holds it are both not `Send`"),
     ("pipe/closure_within_of_another_type.rs", "the closure is wrong for the adapter and for the stream"),
 ];
 
 /// Names of our own that a user should not have to know. (`Traced<String, _>` may be said: it reads as what it is.)
 const JARGON: &[&str] = &[
-    "__rt", "Fits", "ToFn", "Lent<", "Copier", "Shown", "Offer<", "Returned<", "ByValue", "Claim", "E0034",
-    "E0599", "FnSink", "Message<",
+    "__rt",
+    "Fits",
+    "ToFn",
+    "Lent<",
+    "Copier",
+    "Shown",
+    "Offer<",
+    "Returned<",
+    "ByValue",
+    "Claim",
+    "E0034",
+    "E0599",
+    "FnSink",
+    "Message<",
 ];
 
 /// One message of the compiler: its first line, and where its main span is.
@@ -83,11 +99,23 @@ fn excepted(case: &Path) -> bool {
     EXCEPTED.iter().any(|(excepted, _)| name(case) == *excepted)
 }
 
+/// What is quoted of the standard library is there only where its sources are installed.
+#[test]
+fn no_case_quotes_the_standard_library() {
+    let quotes = |case: &PathBuf| {
+        let text = fs::read_to_string(case.with_extension("stderr")).unwrap();
+        let mut lines = text.lines().skip_while(|line| !line.contains("$RUST/"));
+        text.contains("/rustc/") || lines.nth(1).is_some_and(|line| line.trim() == "|")
+    };
+    let quoting: Vec<String> = cases().iter().filter(|case| quotes(case)).map(|case| name(case)).collect();
+    assert!(quoting.is_empty(), "{quoting:?}");
+}
+
 #[test]
 fn each_case_has_one_error_where_the_fault_is() {
     let cases = cases();
     assert!(cases.len() >= 60, "only {} cases", cases.len());
-    assert!(EXCEPTED.len() <= 5, "too many exceptions");
+    assert!(EXCEPTED.len() <= 3, "too many exceptions");
     let mut wrong = Vec::new();
     for case in cases.iter().filter(|case| !excepted(case)) {
         let messages = messages(case);

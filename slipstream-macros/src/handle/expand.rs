@@ -27,8 +27,14 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
             });
         }
     });
-    let timeout = handler.timeout.as_ref().map(|limit| quote!(__wiring.timeout(#limit);));
-    let buffer = handler.buffer.as_ref().map(|size| quote!(__wiring.buffer(#size);));
+    let timeout = handler.timeout.as_ref().map(|limit| {
+        let span = syn::spanned::Spanned::span(limit).resolved_at(handler.home);
+        quote_spanned!(span=> __wiring.timeout(#limit);)
+    });
+    let buffer = handler.buffer.as_ref().map(|size| {
+        let span = syn::spanned::Spanned::span(size).resolved_at(handler.home);
+        quote_spanned!(span=> __wiring.buffer(#size);)
+    });
     let declared = handler.sinks.iter().filter(|sink| sink.kind == Kind::Static).map(|sink| {
         let (span, expr) = (sink.span, &sink.expr);
         quote_spanned!(span=> __rt::Declared(&#expr).declare(__wiring.needs());)

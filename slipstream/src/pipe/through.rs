@@ -135,11 +135,50 @@ where
     }
 }
 
+/// What a pipe returns must be able to go to another thread. As with pipes there are two ways, so that there is one
+/// error.
+#[diagnostic::on_unimplemented(
+    message = "what this pipe returns cannot go to another thread",
+    label = "it holds something that is not `Send`"
+)]
+pub trait Portable<M>: Sized {
+    /// The stages, checked.
+    type Checked;
+
+    /// As they are.
+    fn checked(flow: Flow<Self>) -> Flow<Self::Checked>;
+}
+
+/// Told apart by this and by [`Nothing`].
+pub struct CanGo;
+
+#[diagnostic::do_not_recommend]
+impl<S: Send> Portable<CanGo> for S {
+    type Checked = S;
+
+    fn checked(flow: Flow<S>) -> Flow<S> {
+        flow
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Unlikely> Portable<Nothing> for S {
+    type Checked = S;
+
+    fn checked(flow: Flow<S>) -> Flow<S> {
+        flow
+    }
+}
+
 /// The flow behind a pipe. All that follows has its type from here: after an error there is no second one.
 ///
 /// # Panics
 /// Never: what was put through is there once.
-pub fn out<F: IsFlow>(staged: Option<F>) -> Flow<F::Stages> {
+pub fn out<F, M>(staged: Option<F>) -> Flow<<F::Stages as Portable<M>>::Checked>
+where
+    F: IsFlow,
+    F::Stages: Portable<M>,
+{
     #[allow(clippy::expect_used)] // `through` puts it in, and the one call of `staged` takes it out
-    staged.expect("a pipe returns once").flow()
+    Portable::checked(staged.expect("a pipe returns once").flow())
 }

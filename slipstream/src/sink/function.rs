@@ -3,6 +3,7 @@
 use super::offer::{NoSink, TakesTwo, ToFn};
 use super::{InHand, Ready, Shown};
 use crate::error::{BoxError, Error};
+use crate::flow::Flow;
 use crate::step::{Interrupt, Step};
 use futures_util::future::Either;
 use std::future::{Future, ready};
@@ -31,6 +32,8 @@ pub struct AUnit;
 pub struct AResult;
 /// As above.
 pub struct AFuture;
+/// As above.
+pub struct AFlow;
 
 /// What a sink function may return.
 #[diagnostic::on_unimplemented(
@@ -46,6 +49,9 @@ impl<T, E> Answer<AResult> for Result<T, E> {}
 #[diagnostic::do_not_recommend]
 impl<F: Future> Answer<AFuture> for F {}
 
+/// A pipe in a list of sinks: that it takes a flow is said, that it returns one need not be.
+impl<S> Answer<AFlow> for Flow<S> {}
+
 /// Waits for what a sink function returned, and counts it.
 pub trait Settles<M>: Answer<M> {
     /// The end of it.
@@ -60,13 +66,16 @@ impl Settles<AUnit> for () {
     }
 }
 
-impl<T, E> Settles<AResult> for Result<T, E>
-where
-    Result<T, E>: End,
-{
+impl<T: NoValue, E: SinkFailure> Settles<AResult> for Result<T, E> {
     #[inline]
     fn settle(self, in_hand: InHand<'_>) -> impl Future<Output = Result<(), Interrupt>> + Send {
         ready(ended(self, in_hand))
+    }
+}
+
+impl<S> Settles<AFlow> for Flow<S> {
+    fn settle(self, _: InHand<'_>) -> impl Future<Output = Result<(), Interrupt>> + Send {
+        ready(Ok(()))
     }
 }
 
@@ -103,11 +112,20 @@ impl End for () {
     }
 }
 
-impl<E: SinkFailure> End for Result<(), E> {
+impl<T: NoValue, E: SinkFailure> End for Result<T, E> {
     fn end(self) -> Result<(), Error> {
-        self.map_err(Error::boxed)
+        self.map(drop).map_err(Error::boxed)
     }
 }
+
+/// What a sink's `Result` holds if it went well.
+#[diagnostic::on_unimplemented(
+    message = "a sink returns nothing, or a `Result` of nothing, or a future of those",
+    label = "this sink returns a `Result` of `{Self}`"
+)]
+pub trait NoValue {}
+
+impl NoValue for () {}
 
 /// An error of a sink that can become one of ours.
 #[diagnostic::on_unimplemented(

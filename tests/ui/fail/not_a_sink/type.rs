@@ -1,9 +1,13 @@
 use slipstream::prelude::*;
 
-#[handle(source = 0..3_u32, sink = [String])]
+struct Limits {
+    low: u32,
+}
+
+#[handle(source = 0..3_u32, sink = [Limits])]
 //~                                 ^^^^^^
 fn look(n: u32) -> u32 {
-    n
+    Limits { low: n }.low
 }
 
 fn main() {}
