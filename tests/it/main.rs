@@ -10,6 +10,7 @@ mod lanes;
 mod lifecycle;
 mod pipes;
 mod policy;
+mod process;
 mod returns;
 mod steps;
 mod topics;

@@ -17,7 +17,7 @@ pub use wiring::{Merge, Wiring};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
 use crate::store::Store;
 use std::any::{Any, TypeId};
@@ -227,8 +227,14 @@ impl App {
     /// # Cancel safety
     /// Dropping the future aborts the app: what was committed stays.
     pub async fn run(self) -> Result<()> {
-        let running = self.start().await?;
-        let (first, second) = (supervise::signalled(), supervise::signalled());
+        let heard = supervise::signals();
+        let running = tokio::select! {
+            started = self.start() => started?,
+            () = supervise::signalled(heard.clone(), 1) => {
+                return Err(Error::new(ErrorKind::Stopped, "the app was told to stop before it had started"));
+            }
+        };
+        let (first, second) = (supervise::signalled(heard.clone(), 1), supervise::signalled(heard, 2));
         running.run_until(first, second).await
     }
 

@@ -43,25 +43,52 @@ pub(super) fn spawn(
     (orders, outcome)
 }
 
-/// Ends when the process is told to.
-pub(super) async fn signalled() {
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no such signal here: nothing to wait for
-        }
+/// How often the process has been told to stop, from now on.
+///
+/// On a thread of its own: a handler that blocks its thread may block the one that the runtime hears of signals by.
+pub(super) fn signals() -> watch::Receiver<u32> {
+    let (told, heard) = watch::channel(0);
+    let listen = move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            tokio::select! {
+                () = listening(&told) => {}
+                () = told.closed() => {}
+            }
+        });
     };
-    #[cfg(unix)]
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
+    if let Err(error) = std::thread::Builder::new().name("slipstream-signals".to_owned()).spawn(listen) {
+        tracing::warn!(%error, "signals end the process at once: there is no thread to hear them");
+    }
+    heard
+}
+
+/// Ends when the process has been told so often.
+pub(super) async fn signalled(mut heard: watch::Receiver<u32>, times: u32) {
+    if heard.wait_for(|told| *told >= times).await.is_err() {
+        std::future::pending::<()>().await; // nobody listens: nothing to wait for
+    }
+}
+
+#[cfg(unix)]
+async fn listening(told: &watch::Sender<u32>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        return;
     };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        told.send_modify(|told| *told += 1);
+    }
+}
+
+#[cfg(not(unix))]
+async fn listening(told: &watch::Sender<u32>) {
+    while tokio::signal::ctrl_c().await.is_ok() {
+        told.send_modify(|told| *told += 1);
     }
 }
 

@@ -1,0 +1,59 @@
+//! A program for the tests of what a process does: its exit codes, and what it does when it is told to stop.
+
+use slipstream::prelude::*;
+use slipstream::testing;
+use std::io::Write as _;
+
+#[allow(clippy::print_stdout)] // the test reads it
+fn say(text: &str) {
+    println!("{text}");
+    let _ = std::io::stdout().flush();
+}
+
+#[handle(source = 0..3_u32)]
+fn ends(_n: u32) {}
+
+#[handle(source = 0..3_u32)]
+fn fails(n: u32) -> Result<()> {
+    if n == 1 { Err(Error::msg("one is too many")) } else { Ok(()) }
+}
+
+#[handle(source = 0..3_u32)]
+fn lacks(_n: u32, _limit: State<u64>) {}
+
+#[handle(source = every(millis(10)))]
+async fn sleeps(n: u64) {
+    say(&format!("taken {n}"));
+    tokio::time::sleep(millis(300)).await;
+    say(&format!("done {n}"));
+}
+
+#[handle(source = every(millis(10)))]
+async fn never_ends() {
+    say("taken");
+    std::future::pending::<()>().await;
+}
+
+/// Blocks its thread: the process must end all the same.
+#[handle(source = every(millis(10)))]
+fn blocks() {
+    say("taken");
+    std::thread::sleep(secs(60));
+}
+
+#[slipstream::main]
+async fn main() -> Result<()> {
+    let app = testing::app().on_stop(async || {
+        say("stopped in order");
+        Ok(())
+    });
+    match std::env::args().nth(1).as_deref() {
+        Some("ends") => app.handler(ends).run().await,
+        Some("fails") => app.handler(fails).run().await,
+        Some("lacks") => app.handler(lacks).run().await,
+        Some("sleeps") => app.handler(sleeps).run().await,
+        Some("never-ends") => app.handler(never_ends).run().await,
+        Some("blocks") => app.handler(blocks).run().await,
+        _ => Err(Error::msg("which one?")),
+    }
+}
