@@ -11,7 +11,7 @@ pub use entries::Entries;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Key, KeyOf};
 use crate::scope::{self, Current, Slot};
-use crate::steps::Txn;
+use crate::steps::{RESERVED, Txn};
 use crate::store::{self, RowKey};
 use bytes::Bytes;
 use serde::Serialize;
@@ -71,6 +71,10 @@ where
 {
     fn current(&self) -> Result<Current> {
         let current = scope::current(&format!("the cache `{}`", self.name))?;
+        if self.name.starts_with(RESERVED) {
+            let text = format!("a cache cannot be called `{}`: `{RESERVED}` is ours", self.name);
+            return Err(Error::new(ErrorKind::Misuse, text));
+        }
         current.app.uses_caches.store(true, Ordering::Relaxed);
         Ok(current)
     }

@@ -1,0 +1,130 @@
+//! What cannot run is said before the first message, all of it, and where it is written.
+
+use super::common::{ended, ran};
+use slipstream::prelude::*;
+use slipstream::testing::{self, Broker, Output};
+
+async fn refused(app: App) -> String {
+    let error = app.start().await.err().expect("it cannot run");
+    assert_eq!(error.exit_code(), 2, "{error}");
+    error.to_string()
+}
+
+struct Unique(u32);
+
+fn uniques() -> impl Iterator<Item = Unique> {
+    (0..6).map(Unique)
+}
+
+#[handle(source = uniques)]
+fn looks(unique: &Unique) {
+    assert!(unique.0 < 6);
+}
+
+#[handle(source = uniques, buffer = 4)]
+async fn looks_late(unique: &Unique) {
+    tokio::time::sleep(millis(3)).await;
+    assert!(unique.0 < 6);
+}
+
+#[handle(source = uniques)]
+fn keeps(unique: Unique) {
+    drop(unique);
+}
+
+#[handle(source = uniques)]
+fn keeps_too(unique: Unique) {
+    drop(unique);
+}
+
+#[tokio::test]
+async fn the_two_who_cannot_share_a_message_are_named() {
+    let text = refused(testing::app().handler(looks).handler(keeps).handler(keeps_too)).await;
+    assert!(text.contains("`keeps` at") && text.contains("`keeps_too` at"), "{text}");
+    let text = refused(testing::app().handler(keeps).handler(looks)).await;
+    assert!(text.contains("`keeps` at") && text.contains("`looks` at"), "{text}");
+    // Who looks at it from behind a buffer may still do so when the last takes it.
+    let text = refused(testing::app().handler(looks_late).handler(keeps)).await;
+    assert!(text.contains("`keeps` at") && text.contains("`looks_late` at"), "{text}");
+    ended(testing::app().handler(looks).handler(keeps)).await;
+    ended(testing::app().handler(looks).handler(looks_late)).await;
+    ran(keeps).await;
+}
+
+#[handle(source = 0..1_u32, sink = [Output::<u32>::new("x")], name = "one")]
+fn first(n: u32) -> u32 {
+    n
+}
+
+#[handle(source = 0..1_u32, name = "one")]
+fn second(_n: u32) {}
+
+#[handle(source = 0..1_u32, name = "a/b")]
+fn with_a_slash(_n: u32) {}
+
+#[handle(source = 0..1_u32)]
+fn lacks(_n: u32, _a: State<u8>, _b: State<u16>) {}
+
+#[tokio::test]
+async fn all_that_is_wrong_comes_in_one_report() {
+    let config = Config::new().set("commit.interval.ms", "soon");
+    let text = refused(testing::app().config(config).handler(first).handler(second).handler(with_a_slash).handler(lacks)).await;
+    for part in ["for 5 reasons", "called `one`", "`a/b`", "State<u8>", "State<u16>", "commit.interval.ms", "not `soon`"] {
+        assert!(text.contains(part), "{part} is missing: {text}");
+    }
+}
+
+static WORDS: Topic<String, u32> = Topic::new("words").partitions(2);
+static SAME_NAME: Topic<String, u32> = Topic::new("words").partitions(3);
+
+#[handle(source = WORDS)]
+fn reads(_n: u32) {}
+
+#[handle(source = SAME_NAME)]
+fn reads_the_other(_n: u32) {}
+
+#[tokio::test]
+async fn a_topic_needs_a_broker_and_one_definition() {
+    let app = || App::new().config(Config::new().set("state.dir", "memory"));
+    let text = refused(app().handler(reads)).await;
+    assert!(text.contains("`kafka.bootstrap.servers` is not set"), "{text}");
+    if cfg!(not(feature = "kafka")) {
+        let broker = Config::new().set("kafka.bootstrap.servers", "localhost:9092");
+        let text = refused(app().config(broker).handler(reads)).await;
+        assert!(text.contains("without the feature `kafka`"), "{text}");
+    }
+    let text = refused(testing::app().handler(reads).handler(reads_the_other)).await;
+    assert!(text.contains("two statics are the topic `words`"), "{text}");
+    let broker = Broker::new();
+    broker.app().handler(reads).start().await.unwrap().stop().await.unwrap();
+    let text = refused(broker.app().handler(reads_the_other)).await;
+    assert!(text.contains("has 2 partitions, and the program says 3"), "{text}");
+}
+
+static OURS: Cache<String, u32> = Cache::new("slipstream/places");
+
+#[handle(source = 0..1_u32)]
+fn writes_over_ours(n: u32) -> Result<()> {
+    OURS.put("x", &n)
+}
+
+#[tokio::test]
+async fn the_names_of_our_own_rows_are_refused_also_in_a_body() {
+    let running = testing::app().handler(writes_over_ours).start().await.unwrap();
+    let error = running.wait().await.unwrap_err();
+    assert!(error.to_string().contains("`slipstream/` is ours"), "{error}");
+}
+
+static SEEN: Output<u32> = Output::new("seen");
+
+#[handle(source = 0..5_u32, pipe = [take(0)], sink = [SEEN])]
+fn takes_none(n: u32) -> u32 {
+    n
+}
+
+#[tokio::test]
+async fn to_take_none_is_to_take_none() {
+    let running = ran(takes_none).await;
+    assert_eq!(running.drain(&SEEN).unwrap(), [0_u32; 0]);
+    assert_eq!(running.report().handler("takes_none").taken, 0);
+}
