@@ -6,6 +6,7 @@ mod bad_input;
 mod common;
 mod exactness;
 mod fairness;
+mod foreign;
 mod lanes;
 mod lifecycle;
 mod pipes;
