@@ -29,23 +29,25 @@ impl Breath {
     #[inline]
     pub(crate) fn is_out(&mut self) -> bool {
         self.left -= 1;
-        if self.left > 0 {
-            return false;
-        }
+        self.left == 0 && self.look()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look(&mut self) -> bool {
         let now = Instant::now();
         let took = now - self.last;
         self.last = now;
         // At the measured pace the next look comes within a tenth of the budget.
         self.stride = if took * 10 > BUDGET { 1 } else { (self.stride * 2).min(MOST) };
         self.left = self.stride;
-        if now - self.since < BUDGET {
-            return false;
-        }
-        true
+        now - self.since >= BUDGET
     }
 
     /// One more, within a poll: `true` if the caller is to return `Pending`; it is polled again when others have had
     /// their turn. A plain waking would have it run before the timers are looked at.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn gives_way(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.is_out() {
             return false;

@@ -208,8 +208,7 @@ async fn what_cannot_be_decoded_follows_each_handlers_policy() {
 struct Unique(#[allow(dead_code)] u32);
 
 #[handle(source = (0..3).map(Unique), on_error = skip)]
-fn takes_and_fails(unique: Unique) -> Result<()> {
-    drop(unique);
+fn takes_and_fails(_unique: Unique) -> Result<()> {
     Err(Error::msg("always"))
 }
 

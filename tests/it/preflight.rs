@@ -28,14 +28,10 @@ async fn looks_late(unique: &Unique) {
 }
 
 #[handle(source = uniques)]
-fn keeps(unique: Unique) {
-    drop(unique);
-}
+fn keeps(_unique: Unique) {}
 
 #[handle(source = uniques)]
-fn keeps_too(unique: Unique) {
-    drop(unique);
-}
+fn keeps_too(_unique: Unique) {}
 
 #[tokio::test]
 async fn the_two_who_cannot_share_a_message_are_named() {

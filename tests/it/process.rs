@@ -31,6 +31,7 @@ fn end(mut child: Child, limit: Duration) -> (Option<i32>, String, String) {
 fn first_line(child: &mut Child) {
     let mut line = Vec::new();
     // Byte by byte, so that nothing of what follows is taken away.
+    #[allow(clippy::unbuffered_bytes)]
     for byte in child.stdout.as_mut().unwrap().bytes() {
         match byte.unwrap() {
             b'\n' => return,

@@ -64,9 +64,7 @@ impl Clone for Counted {
     }
 }
 
-fn drops(counted: Counted) {
-    drop(counted);
-}
+fn drops(_: Counted) {}
 
 fn forgets(_: Counted) {}
 
@@ -145,7 +143,7 @@ static MAYBE_KEYED: Topic<u32, u32> = Topic::new("maybe keyed").partitions(2);
 
 #[handle(source = 0..4_u32, sink = [MAYBE_KEYED])]
 fn with_a_key_or_not(n: u32) -> (Option<u32>, u32) {
-    ((n % 2 == 0).then_some(n), n)
+    (n.is_multiple_of(2).then_some(n), n)
 }
 
 static READ_BACK: Topic<Option<u32>, u32> = Topic::new("maybe keyed");

@@ -19,13 +19,13 @@ fn holds(_n: u32) -> Result<(u32, u64)> {
     Ok((0, HOT.get(&0)?.unwrap_or(0) + 1))
 }
 
-#[handle(source = 0..10_u32, sink = [HOT], timeout = millis(15), on_error = retry(200, fixed(millis(1))))]
-async fn impatient_one(_n: u32) -> Result<(u32, u64)> {
+#[handle(source = every(millis(10)).take(10), sink = [HOT], timeout = millis(15), on_error = retry(200, fixed(millis(1))))]
+async fn impatient_one(_n: u64) -> Result<(u32, u64)> {
     Ok((0, HOT.get(&0)?.unwrap_or(0) + 1))
 }
 
-#[handle(source = 0..10_u32, sink = [HOT], timeout = millis(15), on_error = retry(200, fixed(millis(1))))]
-async fn impatient_two(_n: u32) -> Result<(u32, u64)> {
+#[handle(source = every(millis(10)).take(10), sink = [HOT], timeout = millis(15), on_error = retry(200, fixed(millis(1))))]
+async fn impatient_two(_n: u64) -> Result<(u32, u64)> {
     Ok((0, HOT.get(&0)?.unwrap_or(0) + 1))
 }
 

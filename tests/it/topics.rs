@@ -105,7 +105,7 @@ fn source() -> impl Iterator<Item = u64> {
 
 #[handle(source = source, sink = [WORDS])]
 async fn feeds(n: u64) -> (u32, u64) {
-    if n % 40 == 0 {
+    if n.is_multiple_of(40) {
         tokio::time::sleep(millis(3)).await;
     }
     ((n % 7) as u32, n)

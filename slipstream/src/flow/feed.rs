@@ -110,38 +110,33 @@ impl<T> Feed<T> {
 
     #[inline]
     fn poll_supply(&mut self, cx: &mut Context<'_>) -> Poll<Option<Parcel<T>>> {
-        match &mut self.supply {
-            Supply::Direct(source) => {
-                if !self.gate.is_open() {
-                    self.gate.watch(cx);
-                    if !self.gate.is_open() {
-                        return Poll::Pending;
-                    }
-                }
-                source.as_mut().poll_next(cx)
-            }
-            Supply::Slot(slot) => {
-                let polled = slot.poll(cx);
-                if matches!(polled, Poll::Ready(None)) {
-                    self.step.drained();
-                }
-                polled
-            }
-            Supply::Queue(queue) => {
-                if self.gate.is_held(cx) {
-                    return Poll::Pending;
-                }
-                let polled = queue.poll_recv(cx);
-                if matches!(polled, Poll::Ready(None)) {
-                    self.step.drained();
-                    if self.gate.is_draining() {
-                        // The lane stopped because the app drains: that is no end of the source.
-                        return Poll::Pending;
-                    }
-                }
-                polled
+        let Supply::Direct(source) = &mut self.supply else { return self.poll_handed(cx) };
+        if !self.gate.is_open() {
+            self.gate.watch(cx);
+            if !self.gate.is_open() {
+                return Poll::Pending;
             }
         }
+        source.as_mut().poll_next(cx)
+    }
+
+    /// What another lane hands over.
+    #[inline(never)]
+    fn poll_handed(&mut self, cx: &mut Context<'_>) -> Poll<Option<Parcel<T>>> {
+        let polled = match &mut self.supply {
+            Supply::Slot(slot) => slot.poll(cx),
+            Supply::Queue(_) if self.gate.is_held(cx) => Poll::Pending,
+            Supply::Queue(queue) => queue.poll_recv(cx),
+            Supply::Direct(source) => source.as_mut().poll_next(cx),
+        };
+        if matches!(polled, Poll::Ready(None)) {
+            self.step.drained();
+            if matches!(self.supply, Supply::Queue(_)) && self.gate.is_draining() {
+                // The lane stopped because the app drains: that is no end of the source.
+                return Poll::Pending;
+            }
+        }
+        polled
     }
 }
 
@@ -150,11 +145,6 @@ impl<T> Stream for Feed<T> {
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.step.has_fault() {
-            // The lane has not heard of the one before yet: a pipe that looks ahead is asking.
-            self.step.fault_seen_by(cx);
-            return Poll::Pending;
-        }
         loop {
             let Some(parcel) = std::task::ready!(self.poll_supply(cx)) else { return Poll::Ready(None) };
             let counted = matches!(self.supply, Supply::Queue(_));

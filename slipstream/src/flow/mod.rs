@@ -128,6 +128,11 @@ impl<S: Stages + Unpin> Stream for Flow<S> {
     type Item = S::Message;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Message>> {
+        if self.step.has_fault() {
+            // The lane has not heard of the one before yet: this pipe looks ahead.
+            self.step.fault_seen_by(cx);
+            return Poll::Pending;
+        }
         // It has answered with nothing for long: others' turn.
         if self.hand.count() > 0 && self.breath.gives_way(cx) {
             return Poll::Pending;

@@ -7,7 +7,7 @@ use crate::step::{Interrupt, Step};
 use futures_core::Stream;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// Something that a lane waits for before it can take a message.
@@ -19,7 +19,7 @@ struct Next<'a, S, T, D> {
     begun: bool,
     wait: Option<Wait>,
     /// Whether the wait under way took any time.
-    waited: bool,
+    has_waited: bool,
 }
 
 impl<S, T, D> Bench<S, T, D> {
@@ -34,7 +34,7 @@ impl<S, T, D> Bench<S, T, D> {
         S: Stream<Item = Traced<T, D>> + Unpin, // here, so that an error of the pipe is shown once
     {
         if !std::mem::take(&mut self.again) {
-            Next { bench: self, begun: false, wait: None, waited: false }.await?;
+            Next { bench: self, begun: false, wait: None, has_waited: false }.await?;
         }
         Ok(self.message.as_mut())
     }
@@ -44,7 +44,7 @@ impl<S, T, D> Bench<S, T, D> {
     where
         S: Stream<Item = Traced<T, D>> + Unpin,
     {
-        Next { bench: self, begun: false, wait: None, waited: false }.await?;
+        Next { bench: self, begun: false, wait: None, has_waited: false }.await?;
         Ok(self.message.take().and_then(Message::into_traced))
     }
 }
@@ -57,7 +57,7 @@ where
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Next { bench, begun, wait, waited } = &mut *self;
+        let Next { bench, begun, wait, has_waited } = &mut *self;
         if !*begun {
             *begun = true;
             bench.message = None;
@@ -65,42 +65,51 @@ where
             *wait = bench.before();
         }
         loop {
-            if let Some(waiting) = wait {
-                let Poll::Ready(done) = waiting.as_mut().poll(cx) else {
-                    *waited = true;
-                    return Poll::Pending;
-                };
-                done.map_err(Interrupt::Stop)?;
-                if std::mem::take(waited) {
-                    bench.breath.begin();
-                }
-                // A source that yields nothing but errors must not keep the thread.
-                *wait = bench.before();
-                if wait.is_some() {
-                    continue;
-                }
+            if wait.is_some() {
+                ready!(waited(bench, wait, has_waited, cx)).map_err(Interrupt::Stop)?;
             }
+            let polled = bench.flow.poll_traced(cx);
+            if let Poll::Ready(Some(traced)) = polled {
+                bench.step.in_hand(traced.count);
+                bench.step.begin();
+                bench.attempts = 0;
+                bench.message = Some(Message::new(traced));
+                return Poll::Ready(Ok(()));
+            }
+            // Also at the end: a pipe may have looked ahead, and have met an error.
             if let Some(fault) = bench.step.take_fault(cx) {
                 *wait = Some(Box::pin(bench.step.clone().refuse(fault)));
                 continue;
             }
-            match bench.flow.poll_traced(cx) {
-                Poll::Ready(Some(traced)) => {
-                    bench.step.in_hand(traced.count);
-                    bench.step.begin();
-                    bench.attempts = 0;
-                    bench.message = Some(Message::new(traced));
-                    return Poll::Ready(Ok(()));
-                }
-                // A pipe may have asked ahead, and have met an error.
-                Poll::Ready(None) if bench.step.has_fault() => continue,
-                Poll::Ready(None) => return Poll::Ready(Ok(())),
-                Poll::Pending if bench.step.has_fault() => continue,
-                Poll::Pending => {}
+            if polled.is_ready() {
+                return Poll::Ready(Ok(()));
             }
             return if bench.is_drained(cx) { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
     }
+}
+
+/// Waits; and again, if there is more to wait for by then: a source of errors only must not keep the thread.
+#[cold]
+#[inline(never)]
+fn waited<S, T, D>(
+    bench: &mut Bench<S, T, D>,
+    wait: &mut Option<Wait>,
+    has_waited: &mut bool,
+    cx: &mut Context<'_>,
+) -> Poll<Result<()>> {
+    while let Some(waiting) = wait {
+        let Poll::Ready(done) = waiting.as_mut().poll(cx) else {
+            *has_waited = true;
+            return Poll::Pending;
+        };
+        done?;
+        if std::mem::take(has_waited) {
+            bench.breath.begin();
+        }
+        *wait = bench.before();
+    }
+    Poll::Ready(Ok(()))
 }
 
 impl<S, T, D> Unpin for Next<'_, S, T, D> {}

@@ -108,7 +108,7 @@ pub(crate) struct Branch {
     pub(crate) counts: Arc<Messages>,
     /// `None` for a source that has no positions.
     pub(crate) track: Option<Mutex<Track>>,
-    /// Numbers the messages, for what has no positions: that of the one in hand.
+    /// The number of the message in hand, for what has no positions, where others count what is taken.
     number: AtomicU64,
     /// How many messages lie in the hands of pipes that ask for more all the same.
     asked: AtomicU32,
@@ -222,8 +222,11 @@ impl Step {
         if !counted {
             counts.taken.add(1);
         }
-        let number = &self.here().number;
-        number.store(number.load(Relaxed) + 1, Relaxed);
+        if counted {
+            // The lane that counts them is ahead.
+            let number = &self.here().number;
+            number.store(number.load(Relaxed) + 1, Relaxed);
+        }
         true
     }
 
@@ -235,7 +238,10 @@ impl Step {
 
     /// The running number of the message in hand.
     pub(crate) fn number(&self) -> u64 {
-        self.here().number.load(Relaxed)
+        match self.here().number.load(Relaxed) {
+            0 => self.counts().taken.get(),
+            number => number,
+        }
     }
 
     /// Takes over the number that another lane gave the message.
@@ -314,7 +320,6 @@ impl Step {
 
     /// A new message is in hand.
     pub(crate) fn begin(&self) {
-        self.inner.resting.store(false, Relaxed);
         self.inner.yielded.store(0, Relaxed);
         self.at_handler();
     }
