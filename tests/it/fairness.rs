@@ -88,7 +88,8 @@ async fn beats_beside(name: &str, app: fn() -> App) {
         let beats = running.drain(&BEATS).unwrap();
         within(LONG, running.stop()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
         counts(&running, name);
-        let mut late: Vec<i128> = beats.windows(2).map(|pair| (pair[1] - pair[0]).as_millis() as i128 - 10).collect();
+        let mut late: Vec<i128> =
+            beats.windows(2).map(|pair| (pair[1] - pair[0]).as_millis() as i128 - 10).collect();
         late.sort_unstable();
         if late.len() >= 24 && late[late.len() - 3] <= 10 {
             return;
@@ -111,7 +112,8 @@ async fn busy_handlers_of_a_shared_source() {
 #[tokio::test]
 async fn a_pipe_that_leaves_everything_out() {
     beats_beside("never_called", || testing::app().handler(never_called)).await;
-    beats_beside("never_called_shared", || testing::app().handler(never_called_shared).handler(looks_shared)).await;
+    beats_beside("never_called_shared", || testing::app().handler(never_called_shared).handler(looks_shared))
+        .await;
     beats_beside("behind_a_foreign_filter", || testing::app().handler(behind_a_foreign_filter)).await;
 }
 

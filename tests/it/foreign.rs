@@ -22,7 +22,10 @@ async fn columns<F: 'static>(handler: F, name: &str) -> (Vec<u32>, [u64; 5]) {
     let running = ran(handler).await;
     let counts = running.report().handler(name);
     assert_eq!(counts.open, 0, "{counts:?}");
-    (running.drain(&SEEN).unwrap(), [counts.taken, counts.done, counts.filtered, counts.absorbed, counts.held])
+    (
+        running.drain(&SEEN).unwrap(),
+        [counts.taken, counts.done, counts.filtered, counts.absorbed, counts.held],
+    )
 }
 
 fn two_ahead(stream: impl Stream<Item = u32> + Send) -> impl Stream<Item = u32> + Send {
@@ -59,7 +62,6 @@ fn never(stream: impl Stream<Item = u32> + Send) -> impl Stream<Item = u32> + Se
 fn made_up(stream: impl Stream<Item = u32> + Send) -> impl Stream<Item = u32> + Send {
     slipstream::iter([90, 91]).chain(stream).chain(slipstream::iter([99]))
 }
-
 
 piped!(looks_two_ahead, [two_ahead]);
 piped!(in_any_order, [unordered]);
@@ -106,7 +108,13 @@ async fn each_is_accounted_for_by_when_it_asks_and_answers() {
     assert_eq!((seen, taken, done + absorbed), (vec![0, 1, 2, 3, 4, 5], 6, 6));
 }
 
-piped!(scanned, [scan(1, |state: &mut u32, n| { *state += n; *state })]);
+piped!(
+    scanned,
+    [scan(1, |state: &mut u32, n| {
+        *state += n;
+        *state
+    })]
+);
 piped!(numbered, [enumerate, map(|(at, n): (u64, u32)| at as u32 * 10 + n)]);
 piped!(limited_twice, [take(4), take_while(|n: &u32| *n < 9), take_until(|n: &u32| *n == 2)]);
 piped!(pairs_in_chunks, [pairwise, chunks(2), map(|all: Vec<(u32, u32)>| all.len() as u32)]);
@@ -171,7 +179,8 @@ fn shared_two(_n: u32) {}
 
 #[tokio::test]
 async fn a_path_shares_and_a_call_does_not() {
-    let app = testing::app().handler(private_one).handler(private_two).handler(shared_one).handler(shared_two);
+    let app =
+        testing::app().handler(private_one).handler(private_two).handler(shared_one).handler(shared_two);
     let running = ended(app).await;
     assert_eq!(OPENED.load(Ordering::SeqCst), 3);
     for handler in ["private_one", "private_two", "shared_one", "shared_two"] {

@@ -55,7 +55,10 @@ async fn a_pipe_that_never_ends_is_stopped() {
         ("hangs_over_two", merged, 5),
     ] {
         let running = app.start().await.unwrap();
-        assert!(tokio::time::timeout(millis(50), running.wait()).await.is_err(), "{name} must not end by itself");
+        assert!(
+            tokio::time::timeout(millis(50), running.wait()).await.is_err(),
+            "{name} must not end by itself"
+        );
         running.stop().await.unwrap_or_else(|error| panic!("{name}: {error}"));
         let counts = counts(&running, name);
         assert_eq!((counts.taken, counts.done), (taken, taken), "{name}");
@@ -149,7 +152,10 @@ fn over_nothing(_n: u32) {}
 #[tokio::test]
 async fn a_source_that_panics_when_it_is_opened_is_named() {
     let error = app().handler(over_nothing).start().await.err().unwrap();
-    assert!(error.to_string().contains("cannot_open") && error.to_string().contains("no such device"), "{error}");
+    assert!(
+        error.to_string().contains("cannot_open") && error.to_string().contains("no such device"),
+        "{error}"
+    );
 }
 
 fn breaks() -> impl Iterator<Item = u32> {
@@ -291,7 +297,8 @@ async fn it_runs_until_it_is_told_and_hooks_run_inside_of_it() {
 
 #[tokio::test]
 async fn a_start_hook_that_fails_is_a_reason_not_to_run() {
-    let error = app().handler(ticked).on_start(async || Err(Error::msg("no table"))).start().await.err().unwrap();
+    let error =
+        app().handler(ticked).on_start(async || Err(Error::msg("no table"))).start().await.err().unwrap();
     assert_eq!((error.exit_code(), error.to_string()), (2, "no table".to_owned()));
 }
 

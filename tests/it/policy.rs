@@ -47,7 +47,10 @@ async fn retries_come_at_exact_times_and_stop_in_the_end() {
     // 30, 60, then a minute at most.
     assert_eq!(*AT.lock().unwrap(), [0, 30, 90, 150, 210]);
     assert_eq!(error.kind(), ErrorKind::Stopped);
-    assert!(error.to_string().contains("`fails_for_long` stopped at `fails_for_long.source` message 1 (handler)"), "{error}");
+    assert!(
+        error.to_string().contains("`fails_for_long` stopped at `fails_for_long.source` message 1 (handler)"),
+        "{error}"
+    );
     running.assert_conserved();
 }
 
@@ -84,7 +87,12 @@ async fn a_message_that_stops_one_handler_is_still_handled_by_the_others() {
         testing::app().handler(before_or_after).handler(stops_at_two),
     ] {
         let (running, error) = failed(app).await;
-        assert!(error.to_string().contains("`stops_at_two` stopped at `policy::numbers` message 3 (handler): no two"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("`stops_at_two` stopped at `policy::numbers` message 3 (handler): no two"),
+            "{error}"
+        );
         assert_eq!(counts(&running, "before_or_after").done, 3);
         assert_eq!(counts(&running, "stops_at_two").done, 2);
     }
@@ -144,16 +152,21 @@ async fn dead_letters_are_the_bytes_that_came_with_what_went_wrong() {
     let counts = running.report().handler("refuses_seven");
     assert_eq!((counts.taken, counts.done, counts.dead), (4, 2, 2));
     let letters = broker.records(&DEAD).unwrap();
-    let told: Vec<_> = letters.iter().map(|letter| (letter.key.clone().unwrap(), letter.value.to_string())).collect();
+    let told: Vec<_> =
+        letters.iter().map(|letter| (letter.key.clone().unwrap(), letter.value.to_string())).collect();
     assert_eq!(told, [("b".to_owned(), "7".to_owned()), ("c".to_owned(), "{\"not\":1}".to_owned())]);
 }
 
 static HEADERS: Output<Vec<(String, String)>> = Output::new("headers");
-static DEAD_READ: Topic<Option<String>, serde_json::Value> = Topic::new("dead").start(Start::Earliest).until_end();
+static DEAD_READ: Topic<Option<String>, serde_json::Value> =
+    Topic::new("dead").start(Start::Earliest).until_end();
 
 #[handle(source = DEAD_READ, sink = [HEADERS])]
 fn exhume(headers: Headers) -> One<Vec<(String, String)>> {
-    One(headers.iter().map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned())).collect())
+    One(headers
+        .iter()
+        .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+        .collect())
 }
 
 #[tokio::test]
@@ -163,7 +176,9 @@ async fn headers_of_dead_letters_say_error_stage_origin_and_handler() {
     ended(broker.app().handler(refuses_seven)).await;
     let running = ended(broker.app().handler(exhume)).await;
     let headers = running.drain(&HEADERS).unwrap();
-    let get = |at: usize, name: &str| headers[at].iter().find(|(found, _)| found == name).map(|(_, value)| value.clone());
+    let get = |at: usize, name: &str| {
+        headers[at].iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
+    };
     assert_eq!(get(0, "from").as_deref(), Some("test"));
     assert_eq!(get(0, "slipstream-error").as_deref(), Some("no seven"));
     assert_eq!(get(0, "slipstream-stage").as_deref(), Some("handler"));
@@ -182,7 +197,8 @@ async fn behind_a_pipe_a_dead_letter_is_json() {
     let broker = Broker::new();
     odd_amounts(&broker).await;
     ended(broker.app().handler(refuses_all)).await;
-    let values: Vec<_> = broker.records(&DEAD).unwrap().into_iter().map(|letter| letter.value.to_string()).collect();
+    let values: Vec<_> =
+        broker.records(&DEAD).unwrap().into_iter().map(|letter| letter.value.to_string()).collect();
     assert_eq!(values, ["101", "107", "{\"not\":1}", "104"]);
 }
 
@@ -198,11 +214,18 @@ async fn what_cannot_be_decoded_follows_each_handlers_policy() {
     odd_amounts(&broker).await;
     let (running, error) = failed(broker.app().handler(strict).handler(lax)).await;
     assert_eq!(error.kind(), ErrorKind::Stopped);
-    assert!(error.to_string().contains("`strict` stopped at `amounts` partition 0 offset 2 (source)"), "{error}");
+    assert!(
+        error.to_string().contains("`strict` stopped at `amounts` partition 0 offset 2 (source)"),
+        "{error}"
+    );
     assert_eq!((counts(&running, "strict").done, counts(&running, "lax").done), (2, 2));
     let running = ended(broker.app().handler(lax)).await;
     let again = running.report().handler("lax");
-    assert_eq!((again.done, again.skipped), (1, 0), "the verdict of the first run was kept with its position: {again:?}");
+    assert_eq!(
+        (again.done, again.skipped),
+        (1, 0),
+        "the verdict of the first run was kept with its position: {again:?}"
+    );
 }
 
 struct Unique(#[allow(dead_code)] u32);

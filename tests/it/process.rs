@@ -54,7 +54,10 @@ fn exit_codes_say_whether_it_ended_failed_or_could_not_run() {
     assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "stopped in order\n", ""));
     let (code, out, err) = end(start("fails"), LONG);
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(err.contains("error: `fails` stopped at `fails.source` message 2 (handler): one is too many"), "{err}");
+    assert!(
+        err.contains("error: `fails` stopped at `fails.source` message 2 (handler): one is too many"),
+        "{err}"
+    );
     let (code, _, err) = end(start("lacks"), LONG);
     assert_eq!(code, Some(2));
     assert!(err.contains("State<u64>") && err.contains("exits.rs:"), "{err}");

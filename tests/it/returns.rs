@@ -30,12 +30,19 @@ returning!(maybe, NUMBERS, Option<u32>, |n| (n > 1).then_some(n));
 returning!(list, NUMBERS, Vec<u32>, |n| (0..n).collect());
 returning!(range, NUMBERS, std::ops::Range<u32>, |n| 0..n);
 returning!(boxed, NUMBERS, Box<dyn Iterator<Item = u32> + Send>, |n| Box::new(0..n));
-returning!(boxed_stream, NUMBERS, std::pin::Pin<Box<dyn Stream<Item = u32> + Send>>, |n| slipstream::iter(0..n).boxed());
+returning!(boxed_stream, NUMBERS, std::pin::Pin<Box<dyn Stream<Item = u32> + Send>>, |n| slipstream::iter(
+    0..n
+)
+.boxed());
 returning!(whole_list, LISTS, One<Vec<u32>>, |n| One(vec![n; 2]));
 returning!(whole_maybe, MAYBES, One<Option<u32>>, |n| One((n > 1).then_some(n)));
 returning!(fallible, NUMBERS, Result<u32>, no_three);
 returning!(fallible_maybe, NUMBERS, Fallible, |n| Ok(Some(no_three(n)?).filter(|n| *n > 0)));
-returning!(fallible_list, NUMBERS, Result<Vec<u32>, String>, |n| if n == 3 { Err("no".into()) } else { Ok(vec![n, n]) });
+returning!(fallible_list, NUMBERS, Result<Vec<u32>, String>, |n| if n == 3 {
+    Err("no".into())
+} else {
+    Ok(vec![n, n])
+});
 returning!(fallible_stream, NUMBERS, Result<futures_util::stream::Iter<std::ops::Range<u32>>>, |n| {
     Ok(slipstream::iter(0..no_three(n)?))
 });
@@ -161,7 +168,8 @@ static PACED: Input<u32> = Input::new("paced");
 
 #[handle(source = PACED, sink = [NUMBERS])]
 fn yields_and_fails(n: u32) -> impl Stream<Item = u32> {
-    slipstream::iter(0..3).map(move |part| if part == 2 && n == 1 { panic!("in the body") } else { n * 10 + part })
+    slipstream::iter(0..3)
+        .map(move |part| if part == 2 && n == 1 { panic!("in the body") } else { n * 10 + part })
 }
 
 #[tokio::test]

@@ -152,7 +152,8 @@ static READ_BACK: Topic<Option<u32>, u32> = Topic::new("maybe keyed");
 async fn a_topic_takes_optional_keys() {
     let broker = Broker::new();
     ended(broker.app().handler(with_a_key_or_not)).await;
-    let mut keys: Vec<_> = broker.records(&READ_BACK).unwrap().iter().map(|record| (record.value, record.key)).collect();
+    let mut keys: Vec<_> =
+        broker.records(&READ_BACK).unwrap().iter().map(|record| (record.value, record.key)).collect();
     keys.sort_unstable();
     assert_eq!(keys, [(0, Some(0)), (1, None), (2, Some(2)), (3, None)]);
 }

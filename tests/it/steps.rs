@@ -120,10 +120,14 @@ async fn write_skew_does_not_happen() {
         PAIR.put("right", &100)
     };
     let running = ended(testing::app().handler(withdraw_left).handler(withdraw_right).on_start(start)).await;
-    let (left, right) = running.enter(|| (PAIR.get("left").unwrap().unwrap(), PAIR.get("right").unwrap().unwrap()));
+    let (left, right) =
+        running.enter(|| (PAIR.get("left").unwrap().unwrap(), PAIR.get("right").unwrap().unwrap()));
     assert_eq!(left + right, 5, "{left} {right}");
     let report = running.report();
-    assert!(report.handler("withdraw_left").conflicts + report.handler("withdraw_right").conflicts > 0, "{report}");
+    assert!(
+        report.handler("withdraw_left").conflicts + report.handler("withdraw_right").conflicts > 0,
+        "{report}"
+    );
 }
 
 static SLEEPY: Cache<u32, u64> = Cache::new("sleepy");
@@ -147,7 +151,8 @@ fn heats(_n: u64) -> Result<(u32, u64)> {
 async fn a_sleeper_on_a_hot_key_runs_twice_at_most() {
     let running = ended(testing::app().handler(sleeps_on_a_hot_key).handler(heats)).await;
     assert_eq!(running.enter(|| SLEEPY.get(&0)).unwrap(), Some(3060));
-    let (runs, conflicts) = (RUNS.load(Ordering::SeqCst), running.report().handler("sleeps_on_a_hot_key").conflicts);
+    let (runs, conflicts) =
+        (RUNS.load(Ordering::SeqCst), running.report().handler("sleeps_on_a_hot_key").conflicts);
     assert!(conflicts > 0 && runs <= 6, "{runs} runs, {conflicts} conflicts");
     assert_eq!(u64::from(runs), 3 + conflicts);
 }
@@ -207,7 +212,8 @@ async fn money_is_neither_made_nor_lost() {
         *RANDOM.lock().unwrap() = None;
         let app = testing::app().config(Config::new().set("commit.interval.ms", "2"));
         let app = app.handler(transfer_many).handler(transfer_some).handler(audit);
-        let app = app.on_start(async || (0..ACCOUNTS as u32).try_for_each(|account| BANK.put(&account, &100)));
+        let app =
+            app.on_start(async || (0..ACCOUNTS as u32).try_for_each(|account| BANK.put(&account, &100)));
         let running = app.start().await.unwrap();
         while tokio::time::timeout(millis(1), running.wait()).await.is_err() {
             // From outside too: into one account out of another within one step is not to be had, so it gives and takes.
@@ -221,7 +227,11 @@ async fn money_is_neither_made_nor_lost() {
         assert_eq!(sums, vec![400; 40], "seed {seed}");
         let report = running.report();
         let many = report.handler("transfer_many");
-        assert_eq!((many.done + many.skipped, report.handler("audit").done), (150, 40), "seed {seed}: {report}");
+        assert_eq!(
+            (many.done + many.skipped, report.handler("audit").done),
+            (150, 40),
+            "seed {seed}: {report}"
+        );
     }
 }
 

@@ -91,7 +91,9 @@ async fn concurrency_that_is_turned_off_or_on_is_refused_while_positions_are_kep
     for plain_first in [true, false] {
         let broker = Broker::new();
         write(&broker, 0..20).await;
-        let app = |is_plain| if is_plain { broker.app().handler(plain) } else { broker.app().handler(many::concurrent) };
+        let app = |is_plain| {
+            if is_plain { broker.app().handler(plain) } else { broker.app().handler(many::concurrent) }
+        };
         ended(app(plain_first)).await;
         let error = app(!plain_first).start().await.err().expect("the positions are of other keys");
         assert_eq!(error.exit_code(), 2);
@@ -184,7 +186,8 @@ async fn killed_at_any_moment_the_state_is_exact() {
         let mut kills = 0;
         let running = loop {
             let config = Config::new().set("commit.interval.ms", "2");
-            let running = broker.app().config(config).handler(in_parts).handler(into_one).start().await.unwrap();
+            let running =
+                broker.app().config(config).handler(in_parts).handler(into_one).start().await.unwrap();
             let patience = Duration::from_micros(500 + below(9_000));
             if kills < 10 && tokio::time::timeout(patience, running.wait()).await.is_err() {
                 kills += 1;
@@ -198,7 +201,11 @@ async fn killed_at_any_moment_the_state_is_exact() {
         running.assert_conserved();
         let thrice = expected(0..SENT).into_iter().map(|(key, sum)| (key, sum * 3)).collect();
         assert_eq!(running.enter(|| all(&PARTS)), thrice, "seed {seed}, {kills} kills, parts");
-        assert_eq!(running.enter(|| OTHER.get(&0)).unwrap(), Some((0..SENT).sum()), "seed {seed}, {kills} kills, one");
+        assert_eq!(
+            running.enter(|| OTHER.get(&0)).unwrap(),
+            Some((0..SENT).sum()),
+            "seed {seed}, {kills} kills, one"
+        );
     }
 }
 

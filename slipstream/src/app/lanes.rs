@@ -203,8 +203,9 @@ impl<T: Send + Sync + 'static> AnyLane for SourceLane<T> {
         let gate = opening.app.gates.of(&opening.name);
         let inside = crate::scope::Current { app: opening.app.clone(), step: None };
         let open = || crate::scope::enter_sync(inside, || (self.source.open)(opening));
-        let opened = catch_unwind(AssertUnwindSafe(open))
-            .unwrap_or_else(|panic| Err(Error::panicked(&format!("the source `{}`", opening.name), &*panic)))?;
+        let opened = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| {
+            Err(Error::panicked(&format!("the source `{}`", opening.name), &*panic))
+        })?;
         let joining = |source| Joining {
             app: opening.app.clone(),
             name: opening.name.clone(),

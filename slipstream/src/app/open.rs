@@ -289,7 +289,8 @@ impl Downstream {
             .lanes
             .iter()
             .filter_map(|lane| {
-                let mut jobs: BTreeSet<_> = lane.members().into_iter().map(|(name, _)| (false, name)).collect();
+                let mut jobs: BTreeSet<_> =
+                    lane.members().into_iter().map(|(name, _)| (false, name)).collect();
                 jobs.insert((true, lane.name().to_owned()));
                 Some((lane.topic()?.named.slot, jobs, lane.writes()))
             })

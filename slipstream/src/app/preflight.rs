@@ -1,7 +1,7 @@
 //! Preflight: all problems of the wiring in one report, before the first message.
 
 use super::App;
-use super::lanes::{AnyLane, Plan};
+use super::lanes::Plan;
 use super::wiring::Wiring;
 use crate::error::{Error, ErrorKind, Result};
 use crate::needs::{Named, Need};
@@ -22,8 +22,8 @@ pub(super) fn plan(app: &App) -> Plan {
 
 /// A fn that is called like a static, as `quakes` and the topic `quakes`, goes by its name with `()`.
 fn fns_named_apart_from_statics(plan: &mut Plan) {
-    let is_static = |lane: &&Box<dyn AnyLane>| matches!(lane.id(), SourceId::Static(_));
-    let statics: BTreeSet<String> = plan.lanes.iter().filter(is_static).map(|lane| lane.name().to_owned()).collect();
+    let statics = plan.lanes.iter().filter(|lane| matches!(lane.id(), SourceId::Static(_)));
+    let statics: BTreeSet<String> = statics.map(|lane| lane.name().to_owned()).collect();
     for lane in plan.lanes.iter_mut().filter(|lane| matches!(lane.id(), SourceId::Fn(_))) {
         if statics.contains(lane.name()) {
             let name = format!("{}()", lane.name());
@@ -82,7 +82,11 @@ fn handlers_named_apart(app: &App, plan: &Plan, problems: &mut Vec<String>) {
     let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (about, entry) in plan.abouts.iter().zip(&app.entries) {
         if about.name.contains(['/', '#']) {
-            problems.push(format!("{}: a handler's name has no `/` and no `#`: `{}`", entry.place(), about.name));
+            problems.push(format!(
+                "{}: a handler's name has no `/` and no `#`: `{}`",
+                entry.place(),
+                about.name
+            ));
         }
         places.entry(&about.name).or_default().push(entry.place());
     }

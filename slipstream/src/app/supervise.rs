@@ -73,7 +73,9 @@ pub(super) async fn signalled(mut heard: watch::Receiver<u32>, times: u32) {
 #[cfg(unix)]
 async fn listening(told: &watch::Sender<u32>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return;
     };
     loop {
@@ -241,7 +243,8 @@ impl Supervisor {
     async fn stop_hooks(&self, hooks: Vec<Hook>) -> Result<()> {
         let inside = Current { app: self.app.clone(), step: None };
         for hook in hooks {
-            let hooked = AssertUnwindSafe(scope::enter(inside.clone(), async { hook().await })).catch_unwind();
+            let hooked =
+                AssertUnwindSafe(scope::enter(inside.clone(), async { hook().await })).catch_unwind();
             hooked.await.unwrap_or_else(|panic| Err(Error::panicked("a hook of `on_stop`", &*panic)))?;
         }
         Ok(())
@@ -304,9 +307,7 @@ fn named(name: &str, error: Error) -> Error {
 /// A lane panicked outside of a handler's call: in a source or in a pipe, which cannot be asked again.
 fn panicked(error: tokio::task::JoinError) -> Result<()> {
     match error.try_into_panic() {
-        Ok(panic) => {
-            Err(Error::panicked("a source or a pipe", &*panic))
-        }
+        Ok(panic) => Err(Error::panicked("a source or a pipe", &*panic)),
         Err(_) => Ok(()), // aborted, as ordered
     }
 }

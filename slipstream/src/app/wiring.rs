@@ -240,9 +240,7 @@ where
     Fut: Future<Output = Result<()>> + Send + 'static,
 {
     match (source, buffer) {
-        (Some(opened), None) => {
-            Joined::Direct(Box::pin(future(Supply::Direct(U::opened(opened)), false)))
-        }
+        (Some(opened), None) => Joined::Direct(Box::pin(future(Supply::Direct(U::opened(opened)), false))),
         (_, Some(messages)) => {
             let (sender, receiver) = tokio::sync::mpsc::channel(messages);
             let future = Box::pin(future(Supply::Queue(receiver), true));

@@ -179,7 +179,8 @@ where
     pub fn update<Q: KeyOf<K> + ?Sized>(&self, key: &Q, mut make: impl FnMut(Option<V>) -> V) -> Result<V> {
         let current = self.current()?;
         let row = self.row(&current, |out| key.encode_as(out))?;
-        let read = |txn: &mut Txn| current.app.state.read(txn, &row)?.map(|bytes| self.decode(&bytes)).transpose();
+        let read =
+            |txn: &mut Txn| current.app.state.read(txn, &row)?.map(|bytes| self.decode(&bytes)).transpose();
         match &current.step {
             Some(step) => {
                 // Without the lock, since `make` may use other caches.

@@ -206,9 +206,7 @@ fn ended(joined: std::result::Result<Result<()>, tokio::task::JoinError>) -> Res
     match joined {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
-            Ok(panic) => {
-                Err(Error::panicked("a lane", &*panic))
-            }
+            Ok(panic) => Err(Error::panicked("a lane", &*panic)),
             Err(_) => Ok(()),
         },
     }

@@ -271,7 +271,11 @@ impl<T: Send + Sync + 'static> Pump<T> {
             consumer.give(None, cx);
         }
         ready!(self.poll_all(cx));
-        if self.consumers.iter().all(|consumer| consumer.is_finished()) { self.ended() } else { Poll::Pending }
+        if self.consumers.iter().all(|consumer| consumer.is_finished()) {
+            self.ended()
+        } else {
+            Poll::Pending
+        }
     }
 }
 

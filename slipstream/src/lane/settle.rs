@@ -82,8 +82,7 @@ impl<S, T, D> Bench<S, T, D> {
         self.step.abandon();
         // A failing sink has been called again alone already; one that took too long was cut off with its call.
         let alone = matches!(stage, Stage::Sink(_)) && error.kind() != ErrorKind::TimedOut;
-        let repeats = !alone
-            && self.message.as_ref().is_some_and(super::message::Message::can_repeat);
+        let repeats = !alone && self.message.as_ref().is_some_and(super::message::Message::can_repeat);
         let retry = self.step.about().policy.retry.filter(|retry| repeats && self.attempts < retry.times);
         if let Some(retry) = retry {
             let wait = retry.backoff.wait(self.attempts);

@@ -62,11 +62,10 @@ impl Ctx {
     }
 
     fn gate(&self, source: &str) -> Result<std::sync::Arc<crate::gate::Gate>> {
-        self.0.app().gates.find(source).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Misuse,
-                format!("the app has no source `{source}`"),
-            )
-        })
+        self.0
+            .app()
+            .gates
+            .find(source)
+            .ok_or_else(|| Error::new(ErrorKind::Misuse, format!("the app has no source `{source}`")))
     }
 }

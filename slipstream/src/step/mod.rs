@@ -392,7 +392,8 @@ impl Step {
             return None;
         }
         self.inner.faulty.store(false, Relaxed);
-        let (fault, waker) = std::mem::take(&mut *self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner));
+        let (fault, waker) =
+            std::mem::take(&mut *self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner));
         // The lane asks again by itself; a pipe that polls with wakers of its own must be told to.
         if let Some(waker) = waker.filter(|waker| !waker.will_wake(cx.waker())) {
             waker.wake();
@@ -403,7 +404,9 @@ impl Step {
     /// Who is to ask again when the lane has taken the fault.
     pub(crate) fn fault_seen_by(&self, cx: &Context<'_>) {
         let mut fault = self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = fault.1.replace(cx.waker().clone()).filter(|before| !before.will_wake(cx.waker())) {
+        if let Some(before) =
+            fault.1.replace(cx.waker().clone()).filter(|before| !before.will_wake(cx.waker()))
+        {
             before.wake();
         }
     }
@@ -425,7 +428,11 @@ impl Step {
     /// A pipe that is not ours asks for more (or no more) while these are in its hands.
     pub(crate) fn asks(&self, count: u32, asks: bool) {
         let asked = &self.here().asked;
-        if asks { asked.fetch_add(count, Relaxed) } else { asked.fetch_sub(count, Relaxed) };
+        if asks {
+            asked.fetch_add(count, Relaxed)
+        } else {
+            asked.fetch_sub(count, Relaxed)
+        };
     }
 
     /// Whether no pipe is working on a message: what it has in its hands it keeps until more comes.

@@ -128,7 +128,8 @@ impl State {
         const PATIENCE: Duration = Duration::from_secs(5);
         use tokio::runtime::{Handle, RuntimeFlavor};
         // On the only thread of a runtime, what holds the key would wait for this.
-        let only = Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread);
+        let only = Handle::try_current()
+            .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread);
         let mut txn = self.begin();
         let started = std::time::Instant::now();
         loop {

@@ -149,7 +149,8 @@ pub(crate) fn decode<K: TopicKey, V, C: super::Codec<V>>(raw: &Incoming) -> Resu
         Error::new(ErrorKind::Codec, text)
     })?;
     // A record without a value reads as JSON's null, which an `Option` takes.
-    let value = C::decode(raw.value.as_deref().unwrap_or(b"null")).map_err(|error| undecodable::<V>(&error))?;
+    let value =
+        C::decode(raw.value.as_deref().unwrap_or(b"null")).map_err(|error| undecodable::<V>(&error))?;
     let about = About {
         partition: raw.partition,
         offset: raw.offset,
@@ -164,7 +165,8 @@ pub(crate) fn decode<K: TopicKey, V, C: super::Codec<V>>(raw: &Incoming) -> Resu
 fn undecodable<V>(error: &BoxError) -> Error {
     let kind = std::any::type_name::<V>();
     let place = error.downcast_ref::<serde_json::Error>().map_or_else(String::new, |error| {
-        format!(": {:?} error at line {} column {}", error.classify(), error.line(), error.column()).to_lowercase()
+        format!(": {:?} error at line {} column {}", error.classify(), error.line(), error.column())
+            .to_lowercase()
     });
     Error::new(ErrorKind::Codec, format!("the record's value is not a `{kind}`{place}"))
 }
