@@ -206,6 +206,16 @@ impl Step {
     /// What comes through a queue was `counted` when it was put in.
     #[inline]
     pub(crate) fn took(&self, at: Option<At>, counted: bool) -> bool {
+        if at.is_some() || counted {
+            return self.took_there(at, counted);
+        }
+        self.counts().taken.add(1);
+        true
+    }
+
+    /// The same for a message with a place, or from a queue.
+    #[inline(never)]
+    fn took_there(&self, at: Option<At>, counted: bool) -> bool {
         let counts = self.counts();
         if counted {
             counts.queued.sub_shared(1);
@@ -219,13 +229,12 @@ impl Step {
             }
             return false;
         }
-        if !counted {
-            counts.taken.add(1);
-        }
         if counted {
             // The lane that counts them is ahead.
             let number = &self.here().number;
             number.store(number.load(Relaxed) + 1, Relaxed);
+        } else {
+            counts.taken.add(1);
         }
         true
     }
@@ -319,6 +328,7 @@ impl Step {
     }
 
     /// A new message is in hand.
+    #[inline]
     pub(crate) fn begin(&self) {
         self.inner.yielded.store(0, Relaxed);
         self.at_handler();
