@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Gates;
 use crate::ledger::Ledger;
 use crate::log::{Log, Outgoing};
-use crate::steps::{State, Txn, place_key};
+use crate::steps::{State, Txn, place_row};
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -86,7 +86,7 @@ impl Shared {
         let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned();
         let mut least = None;
         for handler in readers.unwrap_or_default() {
-            match self.state.place(&place_key(source, &handler, partition))? {
+            match self.state.place(&place_row(source, &handler, partition))? {
                 Some(place) => least = Some(least.map_or(place.offset, |least: i64| least.min(place.offset))),
                 None => return Ok(None),
             }

@@ -4,8 +4,7 @@ use super::Cache;
 use crate::error::Result;
 use crate::keys::{self, Key};
 use crate::scope::Current;
-use crate::store::{self, RowKey};
-use bytes::Bytes;
+use crate::store::{self, RowKey, RowValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,7 +28,7 @@ pub struct Entries<'a, K, V> {
     cache: &'a Cache<K, V>,
     current: Current,
     prefix: Vec<u8>,
-    page: std::vec::IntoIter<(RowKey, Bytes)>,
+    page: std::vec::IntoIter<(RowKey, RowValue)>,
     from: RowKey,
     to: RowKey,
     ended: bool,

@@ -12,8 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Key, KeyOf};
 use crate::scope::{self, Current, Slot};
 use crate::steps::{RESERVED, Txn};
-use crate::store::{self, RowKey};
-use bytes::Bytes;
+use crate::store::{self, RowKey, RowValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
@@ -95,9 +94,9 @@ where
         }
     }
 
-    fn encode(&self, value: &V) -> Result<Bytes> {
+    fn encode(&self, value: &V) -> Result<RowValue> {
         let failed = |error| self.codec("a value of", "encoded", error);
-        rmp_serde::to_vec_named(value).map(Bytes::from).map_err(failed)
+        rmp_serde::to_vec_named(value).map(RowValue::from).map_err(failed)
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<V> {
@@ -150,11 +149,11 @@ where
         self.write(key, None)
     }
 
-    fn write<Q: KeyOf<K> + ?Sized>(&self, key: &Q, value: Option<Bytes>) -> Result<()> {
+    fn write<Q: KeyOf<K> + ?Sized>(&self, key: &Q, value: Option<RowValue>) -> Result<()> {
         let current = self.current()?;
         let row = self.row(&current, |out| key.encode_as(out))?;
         self.step(&current, |txn| {
-            txn.write(row.clone(), value.clone());
+            current.app.state.write(txn, &row, value.clone());
             Ok(())
         })
     }
@@ -187,12 +186,12 @@ where
                 let old = read(&mut step.touch().txn)?;
                 let new = make(old);
                 let encoded = self.encode(&new)?;
-                step.touch().txn.write(row, Some(encoded));
+                current.app.state.write(&mut step.touch().txn, &row, Some(encoded));
                 Ok(new)
             }
             None => current.app.state.outside(|txn| {
                 let new = make(read(txn)?);
-                txn.write(row.clone(), Some(self.encode(&new)?));
+                current.app.state.write(txn, &row, Some(self.encode(&new)?));
                 Ok(new)
             }),
         }

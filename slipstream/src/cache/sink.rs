@@ -72,7 +72,7 @@ where
         let in_hand = InHand::take(step.outputs(at));
         let (key, value) = item.pair();
         let row = self.0.row(&step.current(), |out| key.encode(out))?;
-        step.stage_row(at, row, Some(self.0.encode(&value)?));
+        step.stage_row(at, &row, Some(self.0.encode(&value)?));
         in_hand.staged();
         Ok(())
     }

@@ -5,7 +5,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Outputs;
 use crate::log::Ack;
 use crate::scope::{Buffers, Shared};
-use crate::steps::Pending;
+use crate::steps::{Pending, Place};
+use crate::store::RowKey;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -28,7 +29,7 @@ impl Step {
     /// Holds what the step has touched before a function is called as a sink, so that the call is not made in vain.
     pub(crate) async fn hold(&self) -> Result<(), Interrupt> {
         let Some(mut buffers) = self.inner.gathered.lend() else { return Ok(()) };
-        let held = self.inner.app.state.hold(&mut buffers.txn).await;
+        let held = self.inner.app.state.hold(&mut buffers.txn).await.map_err(Interrupt::Stop)?;
         drop(buffers);
         if held { Ok(()) } else { Err(Interrupt::Stale) }
     }
@@ -109,16 +110,17 @@ impl Step {
     pub(crate) async fn hold_again(&self) {
         let mut buffers = self.inner.gathered.lend_all();
         // It has read nothing yet: there is nothing that could be stale.
-        self.inner.app.state.hold(&mut buffers.txn).await;
+        // And if all has gone back meanwhile, the next run begins anew as well.
+        let _ = self.inner.app.state.hold(&mut buffers.txn).await;
     }
 
-    async fn settle(&self, places: &[(Arc<str>, crate::steps::Place)]) -> Result<bool> {
+    async fn settle(&self, places: &[(RowKey, Place)]) -> Result<bool> {
         if !self.inner.gathered.is_touched() && places.is_empty() {
             return Ok(true);
         }
         let mut buffers = self.inner.gathered.lend_all();
         let outputs = buffers.records.len();
-        let Some(pending) = self.inner.app.state.end(&mut buffers.txn, places, outputs).await else {
+        let Some(pending) = self.inner.app.state.end(&mut buffers.txn, places, outputs).await? else {
             self.withdraw(&mut buffers);
             return Ok(false);
         };
@@ -130,7 +132,10 @@ impl Step {
             let log = self.inner.app.log()?;
             for (sink, record) in buffers.records.drain(..) {
                 let outputs = sink.map(|sink| self.inner.outputs[sink].clone());
-                log.produce(record, acknowledge(&self.inner.app, outputs, pending.clone()));
+                log.produce(
+                    record,
+                    acknowledge(&self.inner.app, outputs, pending.clone().unwrap_or_default()),
+                );
             }
         }
         Ok(true)

@@ -18,8 +18,7 @@ use crate::policy::Policy;
 use crate::pulled::{At, Fault};
 use crate::scope::{Current, Gathered, Shared};
 use crate::steps::Place;
-use crate::store::RowKey;
-use bytes::Bytes;
+use crate::store::{RowKey, RowValue};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
@@ -277,7 +276,7 @@ impl Step {
     }
 
     /// The names of the positions behind these, for this lane.
-    pub(crate) fn places_behind(&self, ats: &[At]) -> Vec<(Arc<str>, Place)> {
+    pub(crate) fn places_behind(&self, ats: &[At]) -> Vec<(RowKey, Place)> {
         self.track().map_or_else(Vec::new, |mut track| track.places_behind(ats))
     }
 
@@ -379,9 +378,9 @@ impl Step {
     }
 
     /// Writes a row when the step ends.
-    pub(crate) fn stage_row(&self, sink: usize, row: RowKey, value: Option<Bytes>) {
+    pub(crate) fn stage_row(&self, sink: usize, row: &RowKey, value: Option<RowValue>) {
         let mut buffers = self.inner.gathered.touch();
-        buffers.txn.write(row, value);
+        self.inner.app.state.write(&mut buffers.txn, row, value);
         buffers.rows.push(sink);
     }
 

@@ -1,18 +1,18 @@
 //! How far a handler is in its source: what it has pulled, and where it stands in the store.
 
 use crate::pulled::At;
-use crate::steps::{Place, State};
+use crate::steps::{Place, State, place_row};
+use crate::store::RowKey;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// The positions of one handler over one source.
 #[derive(Default)]
 pub(crate) struct Track {
-    /// `source/handler/`, to which the partition is added.
-    name: String,
+    source: String,
+    handler: String,
     /// What was done before this lane opened, by partition.
     done: HashMap<u32, Place>,
-    keys: HashMap<u32, Arc<str>>,
+    rows: HashMap<u32, RowKey>,
     /// The offset behind all that was pulled, by partition.
     next: HashMap<u32, i64>,
     /// What was pulled since the position last moved: the newest of each partition.
@@ -26,7 +26,7 @@ pub(crate) struct Track {
 
 impl Track {
     pub(crate) fn new(source: &str, handler: &str) -> Self {
-        Track { name: format!("{source}/{handler}/"), ..Track::default() }
+        Track { source: source.to_owned(), handler: handler.to_owned(), ..Track::default() }
     }
 
     /// Of a lane that hands its messages to others.
@@ -38,7 +38,7 @@ impl Track {
     pub(crate) fn pull(&mut self, at: At, state: &State) -> bool {
         if !self.dispatches && !self.done.contains_key(&at.partition) {
             // The reader has asked for the same row to find where to begin: an error has been seen there.
-            let place = state.place(&self.key(at.partition)).ok().flatten();
+            let place = state.place(&self.row(at.partition)).ok().flatten();
             self.done.insert(at.partition, place.unwrap_or(Place { offset: i64::MIN, yields: 0 }));
         }
         if self.done.get(&at.partition).is_some_and(|done| at.offset < done.offset) {
@@ -83,13 +83,13 @@ impl Track {
     }
 
     /// The position in the midst of the message in hand.
-    pub(crate) fn at_yield(&mut self, yields: u32) -> Vec<(Arc<str>, Place)> {
+    pub(crate) fn at_yield(&mut self, yields: u32) -> Vec<(RowKey, Place)> {
         let Some(At { partition, offset }) = self.only() else { return Vec::new() };
-        vec![(self.key(partition), Place { offset, yields })]
+        vec![(self.row(partition), Place { offset, yields })]
     }
 
     /// The positions behind all that was pulled.
-    pub(crate) fn behind(&mut self) -> Vec<(Arc<str>, Place)> {
+    pub(crate) fn behind(&mut self) -> Vec<(RowKey, Place)> {
         if self.dispatches {
             return Vec::new();
         }
@@ -100,9 +100,9 @@ impl Track {
     }
 
     /// The positions behind these messages.
-    pub(crate) fn places_behind(&mut self, ats: &[At]) -> Vec<(Arc<str>, Place)> {
+    pub(crate) fn places_behind(&mut self, ats: &[At]) -> Vec<(RowKey, Place)> {
         let place = |at: &At| Place { offset: at.offset + 1, yields: 0 };
-        ats.iter().map(|at| (self.key(at.partition), place(at))).collect()
+        ats.iter().map(|at| (self.row(at.partition), place(at))).collect()
     }
 
     /// What was pulled, for other lanes to move their positions by.
@@ -117,8 +117,8 @@ impl Track {
         self.count = 0;
     }
 
-    fn key(&mut self, partition: u32) -> Arc<str> {
-        let name = &self.name;
-        self.keys.entry(partition).or_insert_with(|| format!("{name}{partition}").into()).clone()
+    fn row(&mut self, partition: u32) -> RowKey {
+        let (source, handler) = (&self.source, &self.handler);
+        self.rows.entry(partition).or_insert_with(|| place_row(source, handler, partition)).clone()
     }
 }

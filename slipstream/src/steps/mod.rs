@@ -1,14 +1,23 @@
 //! The step protocol: how calls are isolated, when what they wrote becomes visible, and what a commit holds.
 //!
 //! [`protocol`] is one synchronous type without I/O, threads or clock; [`state`] drives it with a store. Neither knows
-//! of handlers, pipes or topics: a step is a set of rows read and written, a position, and outputs that are counted.
+//! of handlers, pipes or topics: a step is a set of rows read and written, of which positions are some, and outputs
+//! that are counted.
 
+mod holds;
+mod lanes;
 mod place;
 mod protocol;
+mod shard;
 mod state;
+mod sync;
 #[cfg(test)]
 mod tests;
+mod txn;
+mod value;
 
-pub(crate) use place::{parse_place, place_key};
-pub(crate) use protocol::{Pending, Place, Txn};
-pub(crate) use state::{RESERVED, State};
+pub(crate) use lanes::Pending;
+pub(crate) use place::{RESERVED, parse_place, place_row};
+pub(crate) use state::State;
+pub(crate) use txn::Txn;
+pub(crate) use value::Place;

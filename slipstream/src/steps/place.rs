@@ -1,13 +1,38 @@
-//! A position's name: source, handler and partition, as one key.
+//! A position's name: source, handler and partition, as one key; and its row in the store.
 
-/// The position's name in the store.
-pub(crate) fn place_key(source: &str, handler: &str, partition: u32) -> String {
-    format!("{source}/{handler}/{partition}")
+use crate::store::{self, RowKey};
+
+/// The names of rows that are not a cache's. A cache's name cannot start with this.
+pub(crate) const RESERVED: &str = "slipstream/";
+const PLACES: &str = "slipstream/places";
+
+/// The row of a position.
+pub(crate) fn place_row(source: &str, handler: &str, partition: u32) -> RowKey {
+    row(&format!("{source}/{handler}/{partition}"))
+}
+
+/// The rows of all positions whose names start like this.
+pub(super) fn rows_named(start: &str) -> (RowKey, RowKey) {
+    let from = row(start);
+    let to = store::after(&from).into();
+    (from, to)
+}
+
+/// The name of a position, from its row.
+pub(super) fn name(row: &RowKey) -> Option<String> {
+    let name = row.strip_prefix(&store::prefix(PLACES)[..])?;
+    Some(String::from_utf8_lossy(name).into_owned())
 }
 
 /// The source and the partition of a position's name.
-pub(crate) fn parse_place(key: &str) -> Option<(&str, u32)> {
-    let (source_and_handler, partition) = key.rsplit_once('/')?;
+pub(crate) fn parse_place(name: &str) -> Option<(&str, u32)> {
+    let (source_and_handler, partition) = name.rsplit_once('/')?;
     let (source, _) = source_and_handler.rsplit_once('/')?;
     Some((source, partition.parse().ok()?))
+}
+
+fn row(name: &str) -> RowKey {
+    let mut row = store::prefix(PLACES);
+    row.extend(name.as_bytes());
+    row.into()
 }

@@ -1,76 +1,98 @@
 //! Drives the protocol: reads through to the store, waits for holds, writes commits.
 
-use super::protocol::{Lookup, Outcome, Pending, Place, PlaceKey, Protocol, Txn};
+use super::protocol::{Ended, Lookup, Outcome, Protocol};
+use super::txn::Txn;
+use super::value::{Place, Value};
+use super::{Pending, place};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{self, Row, RowKey, Store};
-use bytes::Bytes;
+use crate::store::{Row, RowKey, RowValue, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// The names of rows that are not a cache's. A cache's name cannot start with this.
-pub(crate) const RESERVED: &str = "slipstream/";
-const PLACES: &str = "slipstream/places";
-const SEQUENCE: &str = "slipstream/sequence";
-
 /// Above this the open generation makes lanes wait before their next step.
 const OPEN_BYTES: usize = 64 * 1024 * 1024;
+
+/// How much of the state is kept in memory, in bytes, beside what has not been committed.
+const BUDGET: usize = 256 * 1024 * 1024;
+
+/// How many rows are collected under one lock.
+const SLICE: usize = 256;
+
+/// The more there are, the less lanes meet each other; a scan goes through all.
+const SHARDS: usize = 64;
 
 /// All state of an app: what steps wrote, and the store behind it.
 pub(crate) struct State {
     protocol: Protocol,
     store: Arc<dyn Store>,
-    /// Told whenever a hold may have been released or a commit has ended.
+    /// Told whenever a hold may have been released, something ended after a cut, or a commit has ended.
     changed: Notify,
     /// Told when a commit is wanted before its time.
     pub(crate) wanted: Notify,
-    committing: tokio::sync::Mutex<()>,
+    committing: tokio::sync::Mutex<u64>,
 }
+
+/// The positions that a commit has made safe, by their names.
+pub(crate) type Places = BTreeMap<String, Place>;
 
 impl State {
     pub(crate) fn open(store: Arc<dyn Store>) -> Result<Self> {
-        let sequence = store.get(&store::prefix(SEQUENCE))?;
-        let sequence = sequence.and_then(|bytes| Some(u64::from_be_bytes(bytes[..].try_into().ok()?)));
+        let sequence = store.sequence()?;
         Ok(State {
-            protocol: Protocol::after(sequence.unwrap_or(0)),
+            protocol: Protocol::new(SHARDS, BUDGET),
             store,
             changed: Notify::new(),
             wanted: Notify::new(),
-            committing: tokio::sync::Mutex::new(()),
+            committing: tokio::sync::Mutex::new(sequence),
         })
     }
 
+    /// The buffers of a lane.
     pub(crate) fn begin(&self) -> Txn {
         self.protocol.begin()
     }
 
     /// Reads a row as the step sees it: its own writes, then what ended steps wrote.
-    pub(crate) fn read(&self, txn: &mut Txn, row: &RowKey) -> Result<Option<Bytes>> {
-        match self.protocol.read(txn, row) {
-            Lookup::Known(value) => Ok(value),
+    pub(crate) fn read(&self, txn: &mut Txn, row: &RowKey) -> Result<Option<RowValue>> {
+        let value = match self.protocol.read(txn, row) {
+            Lookup::Known(value) => value,
             // A commit may land between the look-up and this read. Then the row is newer than the read claims, and
             // the check at the end says so.
-            Lookup::Load => self.store.get(row),
-        }
+            Lookup::Load(ticket) => {
+                let value = self.store.get(row)?.map(Value::Bytes);
+                self.protocol.loaded(&ticket, row, value.clone());
+                value
+            }
+        };
+        Ok(value.map(|value| value.encode()))
+    }
+
+    /// Writes a row, when the step ends.
+    pub(crate) fn write(&self, txn: &mut Txn, row: &RowKey, value: Option<RowValue>) {
+        self.protocol.write(txn, row, value.map(Value::Bytes));
     }
 
     /// A page of rows in order, as the step sees them: at least one row, if there are any from `from` on.
-    pub(crate) fn page(&self, txn: Option<&Txn>, from: &RowKey, to: &RowKey) -> Result<Vec<(RowKey, Bytes)>> {
+    pub(crate) fn page(
+        &self,
+        txn: Option<&Txn>,
+        from: &RowKey,
+        to: &RowKey,
+    ) -> Result<Vec<(RowKey, RowValue)>> {
         const PAGE: usize = 256;
         let mut from = from.clone();
         loop {
-            let overlay = self.protocol.scan(&from, to);
+            let overlay = self.protocol.scan(txn, &(from.clone()..to.clone()));
             let stored = self.store.range(&from, to, PAGE)?;
             // What lies behind a full page of the store belongs to the next one.
             let end = if stored.len() == PAGE { stored.last().map(|(row, _)| row.clone()) } else { None };
-            let mut rows: BTreeMap<RowKey, Option<Bytes>> =
+            let mut rows: BTreeMap<RowKey, Option<RowValue>> =
                 stored.into_iter().map(|(row, value)| (row, Some(value))).collect();
-            let own = txn.into_iter().flat_map(|txn| txn.writes.range(from.clone()..to.clone()));
-            let own = own.map(|(row, value)| (row.clone(), value.clone()));
-            for (row, value) in overlay.into_iter().chain(own) {
+            for (row, value) in overlay {
                 if end.as_ref().is_none_or(|end| row <= *end) {
-                    rows.insert(row, value);
+                    rows.insert(row, value.map(|value| value.encode()));
                 }
             }
             let rows: Vec<_> = rows.into_iter().filter_map(|(row, value)| Some((row, value?))).collect();
@@ -81,46 +103,45 @@ impl State {
         }
     }
 
-    /// Holds what the step touched, so that it cannot conflict any more. `false`: it is stale, and runs again.
-    pub(crate) async fn hold(&self, txn: &mut Txn) -> bool {
-        loop {
+    /// Tries until nobody is in the way any more.
+    async fn unblocked(&self, mut attempt: impl FnMut() -> Ended) -> Ended {
+        let mut ended = attempt();
+        while ended.outcome == Outcome::Blocked {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            match self.protocol.hold(txn) {
-                Outcome::Done => return true,
-                Outcome::Stale => {
-                    self.changed.notify_waiters();
-                    return false;
-                }
-                Outcome::Blocked => changed.await,
+            ended = attempt();
+            if ended.outcome == Outcome::Blocked {
+                changed.await;
             }
         }
+        self.tell(ended.wakes);
+        ended
+    }
+
+    fn tell(&self, wakes: bool) {
+        if wakes {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Holds what the step touched, so that it cannot conflict any more. `false`: it is stale, and runs again.
+    pub(crate) async fn hold(&self, txn: &mut Txn) -> Result<bool> {
+        judged(self.unblocked(|| self.protocol.hold(txn).into()).await.outcome)
     }
 
     /// Ends a step. `None`: it is stale, and runs again.
     pub(crate) async fn end(
         &self,
         txn: &mut Txn,
-        places: &[(PlaceKey, Place)],
+        places: &[(RowKey, Place)],
         outputs: usize,
-    ) -> Option<Pending> {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            match self.protocol.end(txn, places, outputs) {
-                (Outcome::Done, pending) => {
-                    self.changed.notify_waiters();
-                    return Some(pending);
-                }
-                (Outcome::Stale, _) => {
-                    self.changed.notify_waiters();
-                    return None;
-                }
-                (Outcome::Blocked, _) => changed.await,
-            }
+    ) -> Result<Option<Option<Pending>>> {
+        for (row, place) in places {
+            self.protocol.write(txn, row, Some(Value::Place(*place)));
         }
+        let ended = self.unblocked(|| self.protocol.end(txn, outputs)).await;
+        Ok(judged(ended.outcome)?.then_some(ended.pending))
     }
 
     /// Ends a step that is made of one closure, from outside of any lane: it is made again while others interfere.
@@ -130,16 +151,15 @@ impl State {
         // On the only thread of a runtime, what holds the key would wait for this.
         let only = Handle::try_current()
             .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread);
-        let mut txn = self.begin();
+        let mut txn = self.protocol.begin_outside();
         let started = std::time::Instant::now();
         loop {
             let value = run(&mut txn)?;
-            match self.protocol.end(&mut txn, &[], 0).0 {
-                Outcome::Done => {
-                    self.changed.notify_waiters();
-                    return Ok(value);
-                }
-                Outcome::Stale => {}
+            let ended = self.protocol.end(&mut txn, 0);
+            self.tell(ended.wakes);
+            match ended.outcome {
+                Outcome::Done => return Ok(value),
+                Outcome::Stale | Outcome::Superseded => {}
                 Outcome::Blocked => {
                     self.protocol.abandon(&mut txn);
                     if only || started.elapsed() > PATIENCE {
@@ -155,38 +175,40 @@ impl State {
     }
 
     pub(crate) fn abandon(&self, txn: &mut Txn) {
-        self.protocol.abandon(txn);
-        self.changed.notify_waiters();
+        self.tell(self.protocol.abandon(txn));
     }
 
     /// Whether what a failed step read still stands: if not, its failure is a conflict and nothing else.
     pub(crate) fn still_stands(&self, txn: &mut Txn) -> bool {
-        txn.is_idle() || self.protocol.check(txn) == Outcome::Done
+        let stands = txn.is_idle() || self.protocol.check(txn) == Outcome::Done;
+        self.tell(!stands);
+        stands
     }
 
-    /// The position of a handler in a partition.
-    pub(crate) fn place(&self, key: &str) -> Result<Option<Place>> {
-        if let Some(place) = self.protocol.place(key) {
-            return Ok(Some(place));
-        }
-        Ok(self.store.get(&place_row(key))?.and_then(|bytes| decode_place(&bytes)))
+    /// The position of a handler in a partition, by its row.
+    pub(crate) fn place(&self, row: &RowKey) -> Result<Option<Place>> {
+        let value = match self.protocol.peek(row) {
+            Some(value) => value,
+            None => self.store.get(row)?.map(Value::Bytes),
+        };
+        Ok(value.and_then(|value| value.place()))
     }
 
     /// The names of all stored positions that start like this.
     pub(crate) fn places_named(&self, start: &str) -> Result<Vec<String>> {
-        let from = place_row(start);
-        let rows = self.store.range(&from, &store::after(&from), usize::MAX)?;
-        let names = rows
-            .iter()
-            .map(|(row, _)| String::from_utf8_lossy(&row[store::prefix(PLACES).len()..]).into_owned());
-        Ok(names.collect())
+        let (from, to) = place::rows_named(start);
+        let rows = self.store.range(&from, &to, usize::MAX)?;
+        Ok(rows.iter().filter_map(|(row, _)| place::name(row)).collect())
     }
 
     /// Moves positions in a step of their own.
-    pub(crate) fn move_places(&self, places: &[(PlaceKey, Place)]) {
-        // It reads and writes no row: nothing can be in its way.
-        let _ = self.protocol.end(&mut Txn::default(), places, 0);
-        self.changed.notify_waiters();
+    pub(crate) fn move_places(&self, places: &[(RowKey, Place)]) {
+        let mut txn = self.protocol.begin_outside();
+        for (row, place) in places {
+            self.protocol.write(&mut txn, row, Some(Value::Place(*place)));
+        }
+        // It reads nothing, and nobody holds what only an idle lane writes.
+        self.tell(self.protocol.end(&mut txn, 0).wakes);
     }
 
     /// Waits until there is something to commit.
@@ -221,27 +243,49 @@ impl State {
         }
     }
 
-    /// Commits what has ended by now: waits for its outputs, and writes rows and positions as one batch.
+    /// Commits what has ended by now: waits for its outputs, and writes rows and positions as one record.
     ///
     /// Returns the positions that are safe now; `None` if there was nothing to commit.
-    pub(crate) async fn commit(&self) -> Result<Option<BTreeMap<PlaceKey, Place>>> {
-        let _one_at_a_time = self.committing.lock().await;
-        let Some(cut) = self.protocol.cut() else { return Ok(None) };
+    pub(crate) async fn commit(&self) -> Result<Option<Places>> {
+        let mut sequence = self.committing.lock().await;
+        let Some(mut cut) = self.protocol.cut() else { return Ok(None) };
         while !cut.pending.is_clear() {
             // Acknowledgements come from the client's thread; a millisecond is far below any of their latencies.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let mut rows: Vec<Row> = Vec::with_capacity(cut.rows.len() + cut.places.len() + 1);
-        rows.extend(cut.rows.iter().map(|(row, cell)| (row.clone(), cell.value.clone())));
-        rows.extend(cut.places.iter().map(|(key, place)| (place_row(key), Some(encode_place(*place)))));
-        let sequence = Bytes::copy_from_slice(&cut.sequence.to_be_bytes());
-        rows.push((store::prefix(SEQUENCE).into(), Some(sequence)));
-        let store = self.store.clone();
-        let written = tokio::task::spawn_blocking(move || store.commit(&rows)).await;
+        while !self.protocol.collect(&mut cut, SLICE) {}
+        let collected = std::mem::take(&mut cut.rows);
+        let places = collected.iter().filter_map(|(row, value)| match value {
+            Some(Value::Place(place)) => Some((place::name(row)?, *place)),
+            _ => None,
+        });
+        let places = places.collect();
+        let rows: Vec<Row> =
+            collected.into_iter().map(|(row, value)| (row, value.map(|value| value.encode()))).collect();
+        let (store, next) = (self.store.clone(), *sequence + 1);
+        let written = tokio::task::spawn_blocking(move || store.commit(next, rows)).await;
         written.map_err(|error| Error::caused(ErrorKind::Store, "the commit did not end", error))??;
-        self.protocol.committed();
+        *sequence = next;
+        self.protocol.committed(&cut);
         self.changed.notify_waiters();
-        Ok(Some(cut.places))
+        Ok(Some(places))
+    }
+}
+
+impl From<Outcome> for Ended {
+    fn from(outcome: Outcome) -> Self {
+        Ended { outcome, pending: None, wakes: outcome != Outcome::Blocked }
+    }
+}
+
+/// Whether the step stands, or runs again.
+fn judged(outcome: Outcome) -> Result<bool> {
+    match outcome {
+        Outcome::Done => Ok(true),
+        Outcome::Stale | Outcome::Blocked => Ok(false),
+        Outcome::Superseded => {
+            Err(Error::new(ErrorKind::Store, "the state went back to its last commit while this call ran"))
+        }
     }
 }
 
@@ -249,22 +293,4 @@ fn next(row: &RowKey) -> RowKey {
     let mut next = row.to_vec();
     next.push(0);
     next.into()
-}
-
-fn place_row(key: &str) -> RowKey {
-    let mut row = store::prefix(PLACES);
-    row.extend(key.as_bytes());
-    row.into()
-}
-
-fn encode_place(place: Place) -> Bytes {
-    let mut out = place.offset.to_be_bytes().to_vec();
-    out.extend(place.yields.to_be_bytes());
-    out.into()
-}
-
-fn decode_place(bytes: &[u8]) -> Option<Place> {
-    let (offset, rest) = bytes.split_first_chunk()?;
-    let (yields, _) = rest.split_first_chunk()?;
-    Some(Place { offset: i64::from_be_bytes(*offset), yields: u32::from_be_bytes(*yields) })
 }

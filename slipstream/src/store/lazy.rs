@@ -51,7 +51,7 @@ impl Store for LazyStore {
         if self.is_there() { self.open()?.range(from, to, limit) } else { Ok(Vec::new()) }
     }
 
-    fn commit(&self, rows: &[Row]) -> Result<()> {
-        self.open()?.commit(rows)
+    fn write(&self, rows: &[Row]) -> Result<()> {
+        self.open()?.write(rows)
     }
 }

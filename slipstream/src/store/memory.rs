@@ -24,7 +24,7 @@ impl Store for MemoryStore {
         Ok(found.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
-    fn commit(&self, batch: &[Row]) -> Result<()> {
+    fn write(&self, batch: &[Row]) -> Result<()> {
         let mut rows = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (key, value) in batch {
             match value {

@@ -16,7 +16,10 @@ use bytes::Bytes;
 pub(crate) type RowKey = Bytes;
 
 /// A row: its key, and its value or `None` for a deletion.
-pub(crate) type Row = (RowKey, Option<Bytes>);
+pub(crate) type Row = (RowKey, Option<RowValue>);
+
+/// A row's value.
+pub(crate) type RowValue = Bytes;
 
 /// An engine that keeps rows.
 pub(crate) trait Store: Send + Sync + 'static {
@@ -27,7 +30,20 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<(RowKey, Bytes)>>;
 
     /// Writes the rows, all or none, so that they survive the death of the process.
-    fn commit(&self, rows: &[Row]) -> Result<()>;
+    fn write(&self, rows: &[Row]) -> Result<()>;
+
+    fn sequence(&self) -> Result<u64> {
+        let sequence = self.get(b"slipstream/sequence")?;
+        Ok(sequence.and_then(|bytes| Some(u64::from_be_bytes(bytes[..].try_into().ok()?))).unwrap_or(0))
+    }
+
+    fn commit(&self, sequence: u64, mut rows: Vec<Row>) -> Result<()> {
+        rows.push((
+            Bytes::from_static(b"slipstream/sequence"),
+            Some(Bytes::copy_from_slice(&sequence.to_be_bytes())),
+        ));
+        self.write(&rows)
+    }
 }
 
 /// The shard of rows that belong to no partition.

@@ -66,7 +66,7 @@ impl Store for SledStore {
         Ok(rows)
     }
 
-    fn commit(&self, rows: &[Row]) -> Result<()> {
+    fn write(&self, rows: &[Row]) -> Result<()> {
         let mut batch = sled::Batch::default();
         for (key, value) in rows {
             match value {

@@ -30,7 +30,7 @@ proptest! {
                 let rows: Vec<Row> = batch.iter().map(|(key, value)| {
                     (Bytes::from(key.clone()), value.map(|value| Bytes::from(vec![value])))
                 }).collect();
-                store.commit(&rows).unwrap();
+                store.write(&rows).unwrap();
                 for (key, value) in batch {
                     match value {
                         Some(value) => drop(model.insert(key, value)),
@@ -68,7 +68,7 @@ fn a_directory_in_use_says_so() {
 fn what_was_committed_is_there_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let row = (Bytes::from_static(b"k"), Some(Bytes::from_static(b"v")));
-    super::sled::SledStore::open(dir.path()).unwrap().commit(&[row]).unwrap();
+    super::sled::SledStore::open(dir.path()).unwrap().write(&[row]).unwrap();
     let store = super::sled::SledStore::open(dir.path()).unwrap();
     assert_eq!(store.get(b"k").unwrap().as_deref(), Some(&b"v"[..]));
 }

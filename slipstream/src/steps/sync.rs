@@ -1,0 +1,35 @@
+//! The locks of the protocol under names of their own: its tests explore their schedules, and plant faults.
+
+pub(super) use std::sync::{Mutex, MutexGuard, PoisonError, atomic};
+
+/// A mistake that the tests make on purpose, to see that they find it.
+#[cfg_attr(not(test), allow(dead_code))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// What a step read is not checked.
+    Freshness,
+    /// What a step holds is checked again.
+    HeldIsChecked,
+    /// A row that another holds is written.
+    Holds,
+    /// Letting go of a row does not raise the floor.
+    Floor,
+    /// What the frozen generation wrote is lost when the open one writes again.
+    Saved,
+}
+
+#[cfg(not(test))]
+#[inline(always)]
+pub(super) const fn planted(_: Fault) -> bool {
+    false
+}
+
+#[cfg(test)]
+thread_local! {
+    pub(super) static PLANTED: std::cell::Cell<Option<Fault>> = const { std::cell::Cell::new(None) };
+}
+
+#[cfg(test)]
+pub(super) fn planted(fault: Fault) -> bool {
+    PLANTED.get() == Some(fault)
+}

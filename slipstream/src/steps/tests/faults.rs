@@ -1,0 +1,63 @@
+//! Planted faults: each is found, or the tests above prove nothing.
+
+use super::exhaustive::explore;
+use super::random::{program, run};
+use super::world::{Program, World};
+use crate::steps::sync::{Fault, PLANTED};
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The first random run that finds the fault, of so many.
+fn found_by_random(fault: Option<Fault>, ignores_acknowledgements: bool) -> Option<u32> {
+    PLANTED.set(fault);
+    let config = Config { rng_seed: RngSeed::Fixed(5), ..Config::default() };
+    let mut runner = TestRunner::new(config);
+    let programs = proptest::collection::vec(program(), 2..5);
+    let schedules = proptest::collection::vec(0_u8..48, 100..240);
+    let found = (0..20_000).find(|run_number| {
+        let programs = programs.new_tree(&mut runner).unwrap().current();
+        let schedule = schedules.new_tree(&mut runner).unwrap().current();
+        let budget = if run_number % 2 == 0 { 0 } else { 1 << 20 };
+        let explored = AssertUnwindSafe(|| {
+            let mut world = World::new(&programs, 1, budget);
+            world.ignores_acknowledgements = ignores_acknowledgements;
+            run(&mut world, &schedule);
+        });
+        catch_unwind(explored).is_err()
+    });
+    PLANTED.set(None);
+    found
+}
+
+#[test]
+fn planted_faults_are_found() {
+    let _one = super::HOOK.lock();
+    let quiet = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|info| {
+        // What is found is expected; of another thread nothing is kept back.
+        if PLANTED.get().is_none() {
+            eprintln!("{info}");
+        }
+    }));
+    let faults = [Fault::Freshness, Fault::HeldIsChecked, Fault::Holds, Fault::Floor, Fault::Saved];
+    let found: Vec<_> = faults.iter().map(|fault| (fault, found_by_random(Some(*fault), false))).collect();
+    let ignored = found_by_random(None, true);
+    std::panic::set_hook(quiet);
+    for (fault, run) in found {
+        println!("{fault:?} found by run {}", run.unwrap_or_else(|| panic!("{fault:?} was not found")));
+    }
+    println!(
+        "ignored acknowledgements found by run {}",
+        ignored.expect("ignored acknowledgements were not found")
+    );
+}
+
+#[test]
+fn a_planted_fault_is_found_exhaustively() {
+    PLANTED.set(Some(Fault::Freshness));
+    let counts = Program { reads: vec![0], writes: vec![0], yields: 1, ..Program::default() };
+    let explored = catch_unwind(|| explore(&[counts.clone(), counts], 0, &[(0, 3), (1, 3)]));
+    PLANTED.set(None);
+    assert!(explored.is_err());
+}

@@ -1,0 +1,50 @@
+//! What a row holds.
+
+use crate::store::RowValue;
+
+/// A row's value. A position is a row like any other, but moves with each message: it is encoded at the commit only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Bytes(RowValue),
+    Place(Place),
+}
+
+/// How far a handler is in a partition: everything before `offset` is done, and `yields` of the message at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) offset: i64,
+    pub(crate) yields: u32,
+}
+
+impl Value {
+    pub(crate) fn encode(&self) -> RowValue {
+        match self {
+            Value::Bytes(bytes) => bytes.clone(),
+            Value::Place(Place { offset, yields }) => {
+                let mut out = offset.to_be_bytes().to_vec();
+                out.extend(yields.to_be_bytes());
+                out.into()
+            }
+        }
+    }
+
+    /// The position that it is; `None` for what is none.
+    pub(crate) fn place(&self) -> Option<Place> {
+        match self {
+            Value::Place(place) => Some(*place),
+            Value::Bytes(bytes) => {
+                let (offset, rest) = bytes.split_first_chunk()?;
+                let (yields, _) = rest.split_first_chunk()?;
+                Some(Place { offset: i64::from_be_bytes(*offset), yields: u32::from_be_bytes(*yields) })
+            }
+        }
+    }
+
+    /// Its size in memory beside its slot, in bytes.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Place(_) => 0,
+        }
+    }
+}
