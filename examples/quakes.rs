@@ -35,7 +35,7 @@ async fn count(quake: &Quake) -> Result<(String, u64)> {
 }
 
 async fn table() -> Result<()> {
-    let mut rows = COUNTS.iter()?.collect::<Result<Vec<_>>>()?;
+    let mut rows = COUNTS.iter().collect::<Result<Vec<_>>>()?;
     rows.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     for (net, n) in rows {
         println!("{net} {n}");

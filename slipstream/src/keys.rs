@@ -89,15 +89,62 @@ impl KeyOf<Vec<u8>> for [u8] {
     }
 }
 
+/// What the keys of a cache of `K` may be asked to begin with.
+///
+/// ```
+/// use slipstream::keys::PrefixOf;
+///
+/// let mut bytes = Vec::new();
+/// PrefixOf::<String>::encode_prefix("te", &mut bytes);
+/// assert_eq!(bytes, b"te");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "keys of `{K}` cannot be asked to begin with a `{Self}`",
+    label = "not the beginning of a `{K}`",
+    note = "strings begin with strings, bytes with bytes, and tuples with their first part"
+)]
+pub trait PrefixOf<K: Key> {
+    /// Appends the bytes that the bytes of all such keys begin with.
+    fn encode_prefix(&self, out: &mut Vec<u8>);
+}
+
+impl PrefixOf<String> for str {
+    fn encode_prefix(&self, out: &mut Vec<u8>) {
+        escape(self.as_bytes(), out);
+    }
+}
+
+impl PrefixOf<Vec<u8>> for [u8] {
+    fn encode_prefix(&self, out: &mut Vec<u8>) {
+        escape(self, out);
+    }
+}
+
+macro_rules! prefixes {
+    ($($first:ident, $($rest:ident)*;)*) => {$(
+        impl<$first: Key, $($rest: Key,)* Q: KeyOf<$first> + ?Sized> PrefixOf<($first, $($rest,)*)> for Q {
+            fn encode_prefix(&self, out: &mut Vec<u8>) {
+                self.encode_as(out);
+            }
+        }
+    )*};
+}
+
+prefixes! { A, B; A, B C; A, B C D; }
+
 /// Bytes end with 0 1, and a 0 within them becomes 0 2: a prefix sorts before what it is a prefix of, also in tuples.
 fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    escape(bytes, out);
+    out.extend([0, 1]);
+}
+
+fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     for &byte in bytes {
         out.push(byte);
         if byte == 0 {
             out.push(2);
         }
     }
-    out.extend([0, 1]);
 }
 
 fn decode_bytes(bytes: &mut &[u8]) -> Option<Vec<u8>> {

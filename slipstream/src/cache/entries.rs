@@ -2,13 +2,18 @@
 
 use super::Cache;
 use crate::error::Result;
-use crate::keys::{self, Key};
+use crate::keys::{self, Key, KeyOf, PrefixOf};
 use crate::scope::Current;
-use crate::store::{self, RowKey, RowValue};
+use crate::steps::{self, Scan};
+use crate::store::{self, RowKey};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::ops::{Bound, Range, RangeBounds};
 
-/// The entries of a [`Cache`], in the order of their keys.
+/// Entries of a [`Cache`], in the order of their keys, or against it.
+///
+/// Rows are loaded in pages as they are asked for: what is written meanwhile may be seen or not, and a step that scans
+/// is not run again for it. An error is an item, and the last one.
 ///
 /// ```
 /// # slipstream::doc_test(async {
@@ -16,79 +21,146 @@ use serde::de::DeserializeOwned;
 /// static SIZES: Cache<u32, String> = Cache::new("sizes");
 /// let app = slipstream::testing::app().start_idle().await?;
 /// app.enter(|| {
-///     SIZES.put(&10, &"big".to_owned())?;
-///     SIZES.put(&2, &"small".to_owned())?;
-///     let sizes: Vec<_> = SIZES.iter()?.collect::<Result<_>>()?;
-///     assert_eq!(sizes, [(2, "small".to_owned()), (10, "big".to_owned())]);
+///     for (size, name) in [(10, "big"), (2, "small"), (7, "medium")] {
+///         SIZES.put(&size, &name.to_owned())?;
+///     }
+///     let names = SIZES.values().collect::<Result<Vec<_>>>()?;
+///     assert_eq!(names, ["small", "medium", "big"]);
+///     // The largest that is not over 9.
+///     let fits = SIZES.iter().rev().from(&9).next().transpose()?;
+///     assert_eq!(fits, Some((7, "medium".to_owned())));
 ///     Ok(())
 /// })
 /// # });
 /// ```
-pub struct Entries<'a, K, V> {
+pub struct Entries<'a, K, V, T = (K, V)> {
     cache: &'a Cache<K, V>,
-    current: Current,
-    prefix: Vec<u8>,
-    page: std::vec::IntoIter<(RowKey, RowValue)>,
-    from: RowKey,
-    to: RowKey,
+    pick: Pick<K, V, T>,
+    bounds: Range<Vec<u8>>,
+    /// Where to begin, whatever the direction.
+    begin: Option<Vec<u8>>,
+    reverse: bool,
+    scan: Option<(Current, Scan)>,
     ended: bool,
 }
 
-impl<'a, K, V> Entries<'a, K, V>
+/// What is made of the bytes of a key and of a value.
+type Pick<K, V, T> = fn(&Cache<K, V>, &[u8], &[u8]) -> Result<T>;
+
+impl<'a, K, V, T> Entries<'a, K, V, T>
 where
     K: Key,
     V: Serialize + DeserializeOwned,
 {
-    pub(super) fn new(cache: &'a Cache<K, V>) -> Result<Self> {
-        let current = cache.current()?;
-        let prefix = store::prefix(cache.name);
-        let (from, to) = (prefix.clone().into(), store::after(&prefix).into());
-        Ok(Entries { cache, current, prefix, page: Vec::new().into_iter(), from, to, ended: false })
+    /// All entries, by the bytes of their keys.
+    pub(super) fn all(cache: &'a Cache<K, V>, pick: Pick<K, V, T>) -> Self {
+        let start = store::prefix(cache.name);
+        let bounds = start.clone()..store::after(&start);
+        Entries { cache, pick, bounds, begin: None, reverse: false, scan: None, ended: false }
     }
 
-    fn load(&mut self) -> Result<()> {
-        let state = &self.current.app.state;
-        let page = match &self.current.step {
-            Some(step) => state.page(Some(&step.touch().txn), &self.from, &self.to)?,
-            None => state.page(None, &self.from, &self.to)?,
-        };
-        match page.last() {
-            Some((last, _)) => {
-                let mut from = last.to_vec();
-                from.push(0); // the first key behind it
-                self.from = from.into();
-            }
-            None => self.ended = true,
+    pub(super) fn within<Q: KeyOf<K>>(mut self, range: &impl RangeBounds<Q>) -> Self {
+        match range.start_bound() {
+            Bound::Included(key) => self.bounds.start = self.row(key),
+            Bound::Excluded(key) => self.bounds.start = steps::after(&self.row(key)).to_vec(),
+            Bound::Unbounded => {}
         }
-        self.page = page.into_iter();
-        Ok(())
+        match range.end_bound() {
+            Bound::Included(key) => self.bounds.end = steps::after(&self.row(key)).to_vec(),
+            Bound::Excluded(key) => self.bounds.end = self.row(key),
+            Bound::Unbounded => {}
+        }
+        self
     }
 
-    fn entry(&self, row: &[u8], value: &[u8]) -> Result<(K, V)> {
-        let key = keys::decode(&row[self.prefix.len()..], &format!("the cache `{}`", self.cache.name))?;
-        Ok((key, self.cache.decode(value)?))
+    pub(super) fn starting<P: PrefixOf<K> + ?Sized>(mut self, prefix: &P) -> Self {
+        prefix.encode_prefix(&mut self.bounds.start);
+        self.bounds.end = store::after(&self.bounds.start);
+        self
+    }
+
+    fn row<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Vec<u8> {
+        let mut row = store::prefix(self.cache.name);
+        key.encode_as(&mut row);
+        row
+    }
+
+    /// From the last to the first.
+    #[must_use]
+    pub fn rev(mut self) -> Self {
+        self.reverse = !self.reverse;
+        self
+    }
+
+    /// Begins at this key, or at the next one in the direction of the scan if it is not there.
+    #[must_use]
+    pub fn from<Q: KeyOf<K> + ?Sized>(mut self, key: &Q) -> Self {
+        self.begin = Some(self.row(key));
+        self
+    }
+
+    fn start(&self) -> Result<(Current, Scan)> {
+        let current = self.cache.current()?;
+        let Range { mut start, mut end } = self.bounds.clone();
+        match &self.begin {
+            Some(begin) if self.reverse => end = end.min(steps::after(begin).to_vec()),
+            Some(begin) => start = start.max(begin.clone()),
+            None => {}
+        }
+        let range: Range<RowKey> = start.into()..end.into();
+        let state = &current.app.state;
+        let scan = match &current.step {
+            Some(step) => state.scan(Some(&step.touch().txn), range, self.reverse),
+            None => state.scan(None, range, self.reverse),
+        };
+        Ok((current, scan))
+    }
+
+    fn step(&mut self) -> Result<Option<T>> {
+        if self.scan.is_none() {
+            self.scan = Some(self.start()?);
+        }
+        let Some((current, scan)) = &mut self.scan else { return Ok(None) };
+        let Some((row, value)) = scan.next(&current.app.state)? else { return Ok(None) };
+        let key = row.get(store::prefix(self.cache.name).len()..).unwrap_or_default();
+        (self.pick)(self.cache, key, &value).map(Some)
     }
 }
 
-impl<K, V> Iterator for Entries<'_, K, V>
+impl<K, V, T> Iterator for Entries<'_, K, V, T>
 where
     K: Key,
     V: Serialize + DeserializeOwned,
 {
-    type Item = Result<(K, V)>;
+    type Item = Result<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some((row, value)) = self.page.next() {
-                return Some(self.entry(&row, &value));
-            }
-            if self.ended {
-                return None;
-            }
-            if let Err(error) = self.load() {
-                self.ended = true;
-                return Some(Err(error));
-            }
+        if self.ended {
+            return None;
         }
+        let next = self.step().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
     }
+}
+
+/// The key and the value.
+pub(super) fn both<K: Key, V>(cache: &Cache<K, V>, key: &[u8], value: &[u8]) -> Result<(K, V)>
+where
+    V: Serialize + DeserializeOwned,
+{
+    Ok((only_key(cache, key, value)?, cache.decode(value)?))
+}
+
+/// The key; the value is not decoded.
+pub(super) fn only_key<K: Key, V>(cache: &Cache<K, V>, key: &[u8], _: &[u8]) -> Result<K> {
+    keys::decode(key, &format!("the cache `{}`", cache.name))
+}
+
+/// The value; the key is not decoded.
+pub(super) fn only_value<K: Key, V>(cache: &Cache<K, V>, _: &[u8], value: &[u8]) -> Result<V>
+where
+    V: Serialize + DeserializeOwned,
+{
+    cache.decode(value)
 }

@@ -9,13 +9,14 @@ mod sink;
 pub use entries::Entries;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::keys::{Key, KeyOf};
+use crate::keys::{Key, KeyOf, PrefixOf};
 use crate::scope::{self, Current, Slot};
 use crate::steps::{RESERVED, Txn};
 use crate::store::{self, RowKey, RowValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
+use std::ops::RangeBounds;
 use std::sync::atomic::Ordering;
 
 /// Named, ordered state with keys `K` and values `V`.
@@ -198,13 +199,75 @@ where
     }
 
     /// All entries, in the order of their keys.
+    pub fn iter(&self) -> Entries<'_, K, V> {
+        Entries::all(self, entries::both)
+    }
+
+    /// All keys, in their order.
+    pub fn keys(&self) -> Entries<'_, K, V, K> {
+        Entries::all(self, entries::only_key)
+    }
+
+    /// All values, in the order of their keys.
+    pub fn values(&self) -> Entries<'_, K, V, V> {
+        Entries::all(self, entries::only_value)
+    }
+
+    /// The entries whose keys are in a range.
     ///
-    /// Rows are loaded in pages as they are asked for: what is written meanwhile may be seen or not, and a step that
-    /// scans is not run again for it.
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// static BY_AGE: Cache<u32, String> = Cache::new("by age");
+    /// let app = slipstream::testing::app().start_idle().await?;
+    /// app.enter(|| {
+    ///     for (age, name) in [(7, "Ida"), (18, "Kim"), (40, "Bo")] {
+    ///         BY_AGE.put(&age, &name.to_owned())?;
+    ///     }
+    ///     assert_eq!(BY_AGE.range(18..).count(), 2);
+    ///     assert_eq!(BY_AGE.range(7..18).count(), 1);
+    ///     BY_AGE.delete_range(18..)?;
+    ///     assert_eq!(BY_AGE.iter().count(), 1);
+    ///     Ok(())
+    /// })
+    /// # });
+    /// ```
+    pub fn range<Q: KeyOf<K>>(&self, range: impl RangeBounds<Q>) -> Entries<'_, K, V> {
+        self.iter().within(&range)
+    }
+
+    /// The entries whose keys begin so: a string with these letters, a tuple with this first part.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// static PRICES: Cache<(String, u32), f64> = Cache::new("prices");
+    /// let app = slipstream::testing::app().start_idle().await?;
+    /// app.enter(|| {
+    ///     PRICES.put(&("tea".to_owned(), 1), &2.5)?;
+    ///     PRICES.put(&("tea".to_owned(), 2), &2.7)?;
+    ///     PRICES.put(&("teapot".to_owned(), 1), &30.0)?;
+    ///     assert_eq!(PRICES.prefix("tea").count(), 2);
+    ///     Ok(())
+    /// })
+    /// # });
+    /// ```
+    pub fn prefix<P: PrefixOf<K> + ?Sized>(&self, prefix: &P) -> Entries<'_, K, V> {
+        self.iter().starting(prefix)
+    }
+
+    /// Takes out all keys in a range: those that a scan finds.
     ///
     /// # Errors
-    /// Outside of an app.
-    pub fn iter(&self) -> Result<Entries<'_, K, V>> {
-        Entries::new(self)
+    /// Outside of an app, or if the store cannot be read.
+    pub fn delete_range<Q: KeyOf<K>>(&self, range: impl RangeBounds<Q>) -> Result<()> {
+        let current = self.current()?;
+        let keys = Entries::all(self, entries::only_key).within(&range).collect::<Result<Vec<K>>>()?;
+        let rows = keys.iter().map(|key| self.row(&current, |out| key.encode(out)));
+        let rows = rows.collect::<Result<Vec<RowKey>>>()?;
+        self.step(&current, |txn| {
+            rows.iter().for_each(|row| current.app.state.write(txn, row, None));
+            Ok(())
+        })
     }
 }

@@ -8,6 +8,7 @@ mod holds;
 mod lanes;
 mod place;
 mod protocol;
+mod scan;
 mod shard;
 mod state;
 mod sync;
@@ -18,6 +19,7 @@ mod value;
 
 pub(crate) use lanes::Pending;
 pub(crate) use place::{RESERVED, parse_place, place_row};
+pub(crate) use scan::{Scan, after};
 pub(crate) use state::State;
 pub(crate) use txn::Txn;
 pub(crate) use value::Place;

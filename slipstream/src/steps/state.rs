@@ -1,12 +1,14 @@
 //! Drives the protocol: reads through to the store, waits for holds, writes commits.
 
 use super::protocol::{Ended, Lookup, Outcome, Protocol};
+use super::scan::Scan;
 use super::txn::Txn;
 use super::value::{Place, Value};
 use super::{Pending, place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Row, RowKey, RowValue, Store};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -74,33 +76,13 @@ impl State {
         self.protocol.write(txn, row, value.map(Value::Bytes));
     }
 
-    /// A page of rows in order, as the step sees them: at least one row, if there are any from `from` on.
-    pub(crate) fn page(
-        &self,
-        txn: Option<&Txn>,
-        from: &RowKey,
-        to: &RowKey,
-    ) -> Result<Vec<(RowKey, RowValue)>> {
-        const PAGE: usize = 256;
-        let mut from = from.clone();
-        loop {
-            let overlay = self.protocol.scan(txn, &(from.clone()..to.clone()));
-            let stored = self.store.range(&from, to, PAGE)?;
-            // What lies behind a full page of the store belongs to the next one.
-            let end = if stored.len() == PAGE { stored.last().map(|(row, _)| row.clone()) } else { None };
-            let mut rows: BTreeMap<RowKey, Option<RowValue>> =
-                stored.into_iter().map(|(row, value)| (row, Some(value))).collect();
-            for (row, value) in overlay {
-                if end.as_ref().is_none_or(|end| row <= *end) {
-                    rows.insert(row, value.map(|value| value.encode()));
-                }
-            }
-            let rows: Vec<_> = rows.into_iter().filter_map(|(row, value)| Some((row, value?))).collect();
-            match end {
-                Some(end) if rows.is_empty() => from = next(&end),
-                _ => return Ok(rows),
-            }
-        }
+    /// Rows in order, as the step sees them.
+    pub(crate) fn scan(&self, txn: Option<&Txn>, range: Range<RowKey>, reverse: bool) -> Scan {
+        Scan::new(self.protocol.scan(txn, &range), range, reverse)
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
     }
 
     /// Tries until nobody is in the way any more.
@@ -197,7 +179,7 @@ impl State {
     /// The names of all stored positions that start like this.
     pub(crate) fn places_named(&self, start: &str) -> Result<Vec<String>> {
         let (from, to) = place::rows_named(start);
-        let rows = self.store.range(&from, &to, usize::MAX)?;
+        let rows = self.store.range(&from, &to, usize::MAX, false)?;
         Ok(rows.iter().filter_map(|(row, _)| place::name(row)).collect())
     }
 
@@ -287,10 +269,4 @@ fn judged(outcome: Outcome) -> Result<bool> {
             Err(Error::new(ErrorKind::Store, "the state went back to its last commit while this call ran"))
         }
     }
-}
-
-fn next(row: &RowKey) -> RowKey {
-    let mut next = row.to_vec();
-    next.push(0);
-    next.into()
 }

@@ -47,8 +47,8 @@ impl Store for LazyStore {
         if self.is_there() { self.open()?.get(key) } else { Ok(None) }
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<(RowKey, Bytes)>> {
-        if self.is_there() { self.open()?.range(from, to, limit) } else { Ok(Vec::new()) }
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, Bytes)>> {
+        if self.is_there() { self.open()?.range(from, to, limit, reverse) } else { Ok(Vec::new()) }
     }
 
     fn write(&self, rows: &[Row]) -> Result<()> {

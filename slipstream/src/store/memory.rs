@@ -15,13 +15,14 @@ impl Store for MemoryStore {
         Ok(self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<(RowKey, Bytes)>> {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, Bytes)>> {
         if from >= to {
             return Ok(Vec::new());
         }
         let rows = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let found = rows.range(Bytes::copy_from_slice(from)..Bytes::copy_from_slice(to));
-        Ok(found.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+        let found = found.map(|(key, value)| (key.clone(), value.clone()));
+        Ok(if reverse { found.rev().take(limit).collect() } else { found.take(limit).collect() })
     }
 
     fn write(&self, batch: &[Row]) -> Result<()> {

@@ -26,8 +26,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// The value of a row.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>>;
 
-    /// Up to `limit` rows from `from` (inclusive) to `to` (exclusive), in order.
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<(RowKey, Bytes)>>;
+    /// Up to `limit` rows from `from` (inclusive) to `to` (exclusive), in order, or from the end.
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, Bytes)>>;
 
     /// Writes the rows, all or none, so that they survive the death of the process.
     fn write(&self, rows: &[Row]) -> Result<()>;

@@ -54,12 +54,13 @@ impl Store for SledStore {
         Ok(value.map(|value| Bytes::copy_from_slice(&value)))
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<(RowKey, Bytes)>> {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, Bytes)>> {
         if from >= to {
             return Ok(Vec::new());
         }
         let mut rows = Vec::new();
-        for row in self.db.range(from..to).take(limit) {
+        let mut found = self.db.range(from..to);
+        for row in std::iter::from_fn(|| if reverse { found.next_back() } else { found.next() }).take(limit) {
             let (key, value) = row.map_err(|error| self.failed("read", error))?;
             rows.push((Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value)));
         }

@@ -38,10 +38,10 @@ proptest! {
                     }
                 }
             }
-            let rows = store.range(&[], &[255; 9], usize::MAX).unwrap();
+            let rows = store.range(&[], &[255; 9], usize::MAX, false).unwrap();
             let rows: Vec<_> = rows.into_iter().map(|(key, value)| (key.to_vec(), value[0])).collect();
             prop_assert_eq!(rows, model.clone().into_iter().collect::<Vec<_>>(), "{}", name);
-            let some = store.range(&[1], &[200], 2).unwrap().len();
+            let some = store.range(&[1], &[200], 2, false).unwrap().len();
             prop_assert_eq!(some, model.range(vec![1]..vec![200]).take(2).count(), "{}", name);
         }
     }

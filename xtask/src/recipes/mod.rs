@@ -42,6 +42,8 @@ const RECIPES: &[Recipe] = &[
     Recipe { name: "pipe-both", check: Check::Alone(|| pipe::column("both")) },
     Recipe { name: "sink", check: Check::Redis(sink::counts) },
     Recipe { name: "sink-offline", check: Check::Alone(sink::offline) },
+    Recipe { name: "aggregations", check: Check::Alone(|| as_expected("aggregations")) },
+    Recipe { name: "joins", check: Check::Alone(|| as_expected("joins")) },
     Recipe { name: "quakes", check: Check::Alone(quakes::in_memory) },
     Recipe { name: "quakes-kafka", check: Check::Kafka(quakes::two_commands) },
     Recipe { name: "quakes-killed", check: Check::Kafka(quakes::killed) },
