@@ -6,17 +6,18 @@ use async_stream::stream;
 use futures_util::TryStreamExt as _;
 use reqwest::{Client, Response};
 use slipstream::prelude::*;
+use slipstream::{At, Resume};
 use sse_stream::{Sse, SseStream};
 
 const WIKIPEDIA: &str = "https://stream.wikimedia.org/v2/stream/recentchange";
 const FIRST_WAIT: Duration = millis(100);
 const LONGEST_WAIT: Duration = secs(30);
 
-/// The events of a server, without gap or double for as long as it honours `Last-Event-ID`.
-fn changes() -> impl Stream<Item = String> {
+/// The events of a server, without gap or double for as long as it honours `Last-Event-ID`, also over a restart.
+fn changes(Resume(last_id): Resume<String>) -> impl Stream<Item = At<String, String>> {
     let url = std::env::args().nth(1).unwrap_or_else(|| WIKIPEDIA.to_owned());
     stream! {
-        let (mut last_id, mut wait) = (None, FIRST_WAIT);
+        let (mut last_id, mut wait) = (last_id, FIRST_WAIT);
         loop {
             match connect(&url, last_id.as_deref()).await {
                 Ok(response) => {
@@ -26,7 +27,7 @@ fn changes() -> impl Stream<Item = String> {
                         wait = FIRST_WAIT;
                         last_id = id.or(last_id);
                         if let Some(data) = data {
-                            yield data;
+                            yield At(last_id.clone().unwrap_or_default(), data);
                         }
                     }
                 }

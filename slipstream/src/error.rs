@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Stopped,
     /// Bytes could not be turned into a key or a value, or the other way round.
     Codec,
+    /// A source of ours, as a file, could not be read.
+    Source,
     /// The store could not be read or written.
     Store,
     /// The broker, or a topic in memory, refused.

@@ -53,7 +53,7 @@ pub use policy::Policy;
 pub use run::run;
 pub use sink::print;
 pub use slipstream_macros::{handle, main};
-pub use source::{every, iter};
+pub use source::{At, Resume, every, iter, lines};
 pub use step::Ctx;
 pub use topic::{Codec, Json, Receipt, Record, Start, Topic, TopicKey, dead_letter};
 

@@ -13,6 +13,7 @@ mod pipes;
 mod policy;
 mod preflight;
 mod process;
+mod resume;
 mod returns;
 mod sinks;
 mod steps;

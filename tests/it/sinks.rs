@@ -105,7 +105,7 @@ async fn what_a_failed_call_had_staged_is_withdrawn() {
     }
     assert_eq!(report.sink("to_staged", "KEPT").delivered, 4);
     assert_eq!((report.sink("to_staged", "no_two").failed, report.handler("to_staged").skipped), (1, 1));
-    let rows: Vec<(u32, u32)> = running.enter(|| ROWS.iter().unwrap().collect::<Result<_>>()).unwrap();
+    let rows: Vec<(u32, u32)> = running.enter(|| ROWS.iter().collect::<Result<_>>()).unwrap();
     assert_eq!(rows, [(0, 0), (1, 1), (3, 3)]);
     let sent: Vec<u32> = broker.records(&SENT).unwrap().iter().map(|record| record.value).collect();
     assert_eq!(sent, [0, 1, 3]);

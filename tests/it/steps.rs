@@ -221,7 +221,7 @@ async fn money_is_neither_made_nor_lost() {
         }
         running.wait().await.unwrap();
         running.assert_conserved();
-        let rows: BTreeMap<u32, i64> = running.enter(|| BANK.iter().unwrap().collect::<Result<_>>()).unwrap();
+        let rows: BTreeMap<u32, i64> = running.enter(|| BANK.iter().collect::<Result<_>>()).unwrap();
         assert_eq!(rows.values().sum::<i64>(), 400, "seed {seed}: {rows:?}");
         let sums = running.drain(&SUMS).unwrap();
         assert_eq!(sums, vec![400; 40], "seed {seed}");

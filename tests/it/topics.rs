@@ -133,7 +133,7 @@ fn expected(numbers: std::ops::Range<u64>) -> BTreeMap<u32, u64> {
 }
 
 fn all(cache: &'static Cache<u32, u64>) -> BTreeMap<u32, u64> {
-    cache.iter().unwrap().collect::<Result<_>>().unwrap()
+    cache.iter().collect::<Result<_>>().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,8 +9,8 @@ use crate::ledger::Messages;
 use crate::needs::{Need, Needs};
 use crate::pulled::Opened;
 use crate::scope::Shared;
-use crate::source::{Opening, Source, SourceId, TopicUse};
-use crate::step::{About, Branch, Track};
+use crate::source::{Opening, Positions, Source, SourceId, TopicUse};
+use crate::step::{About, Branch, Resumes, Track};
 use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
@@ -39,7 +39,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Adds a handler to the lane of its source.
     pub(crate) fn add<T: Send + Sync + 'static>(&mut self, source: Source<T>, member: Member<T>) {
-        if let Some(topic) = &source.topic {
+        if let Positions::Topic(topic) = &source.positions {
             self.needs.topic(topic.named.clone());
         }
         let known = match source.id {
@@ -82,6 +82,7 @@ pub(crate) struct Joining<T> {
     pub(crate) gate: Arc<Gate>,
     /// Whether the source has positions.
     pub(crate) positions: bool,
+    pub(crate) resumes: Option<Arc<Resumes>>,
     /// The source itself, for its only handler.
     pub(crate) source: Option<Opened<T>>,
 }
@@ -89,8 +90,12 @@ pub(crate) struct Joining<T> {
 impl<T> Joining<T> {
     /// The source, as this handler sees it.
     pub(crate) fn branch(&self, handler: &str) -> Branch {
-        let track = self.positions.then(|| Track::new(&self.name, handler));
-        Branch::new(&self.app, &self.name, handler, track)
+        Branch::new(&self.app, &self.name, handler, self.track(handler))
+    }
+
+    /// The positions of a handler, or of one of its lanes.
+    pub(crate) fn track(&self, reader: &str) -> Option<Track> {
+        self.positions.then(|| Track::new(&self.name, reader, self.resumes.clone()))
     }
 }
 
@@ -126,7 +131,14 @@ pub(crate) trait AnyLane: Send {
 
     fn rename(&mut self, name: String);
 
-    fn topic(&self) -> Option<&TopicUse>;
+    fn positions(&self) -> &Positions;
+
+    fn topic(&self) -> Option<&TopicUse> {
+        match self.positions() {
+            Positions::Topic(topic) => Some(topic),
+            Positions::None | Positions::Own => None,
+        }
+    }
 
     /// The handlers, with their places.
     fn members(&self) -> Vec<(String, String)>;
@@ -167,8 +179,8 @@ impl<T: Send + Sync + 'static> AnyLane for SourceLane<T> {
         self.source.name = name;
     }
 
-    fn topic(&self) -> Option<&TopicUse> {
-        self.source.topic.as_ref()
+    fn positions(&self) -> &Positions {
+        &self.source.positions
     }
 
     fn members(&self) -> Vec<(String, String)> {
@@ -210,7 +222,8 @@ impl<T: Send + Sync + 'static> AnyLane for SourceLane<T> {
             app: opening.app.clone(),
             name: opening.name.clone(),
             gate: gate.clone(),
-            positions: self.source.topic.is_some(),
+            positions: !matches!(self.source.positions, Positions::None),
+            resumes: opening.resumes.clone(),
             source,
         };
         let mut members = self.members;

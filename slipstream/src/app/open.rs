@@ -8,7 +8,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, Subscription, memory::MemoryLog};
 use crate::needs::{Need, Prepare};
 use crate::scope::{self, Current, Shared};
-use crate::source::{Opening, Until};
+use crate::source::{Opening, Positions, Until};
+use crate::step::Resumes;
 use crate::steps::State;
 use crate::store::{Store, memory::MemoryStore};
 use std::collections::{BTreeMap, BTreeSet};
@@ -201,7 +202,15 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
             });
             topic = Some((deliveries, until));
         }
-        let opening = Opening { app: shared.clone(), name, topic: Mutex::new(topic) };
+        let resumes = match lane.positions() {
+            Positions::Own => {
+                let readers = lane.readers();
+                same_lanes(shared, &name, &readers)?;
+                Some(Arc::new(Resumes::find(shared, &name, readers)?))
+            }
+            Positions::None | Positions::Topic(_) => None,
+        };
+        let opening = Opening { app: shared.clone(), name, topic: Mutex::new(topic), resumes };
         jobs.extend(lane.open(&opening)?);
     }
     jobs.extend(plan.merges.into_iter().map(|merge| merge(shared)));

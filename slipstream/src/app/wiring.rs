@@ -200,7 +200,7 @@ impl<'a> Wiring<'a> {
             );
             let mut crew = Crew::new(joining.gate.clone());
             for reader in &names {
-                let track = joining.positions.then(|| Track::new(&joining.name, reader));
+                let track = joining.track(reader);
                 let branch = Branch::new(&joining.app, &joining.name, &about.name, track);
                 crew.hire(&Step::new(&joining.app, &about, vec![branch]), run.clone());
             }

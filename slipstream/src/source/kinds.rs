@@ -13,7 +13,8 @@ pub struct AnIterator;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a source",
     label = "not a source",
-    note = "a source is a stream, an iterator, a fn without arguments that returns one, or a static `Topic`",
+    note = "a source is a stream, an iterator, a fn without arguments (or of a `Resume`) that returns one, or a static \
+            `Topic`",
     note = "its messages, and what it holds, must be `Send` and `'static`"
 )]
 pub trait Shared<M>: 'static {
@@ -51,12 +52,12 @@ where
 }
 
 /// A fn item is known by its type; anything else that can be called (a fn pointer in a static) is not one thing.
-fn identity<F: 'static>() -> SourceId {
+pub(super) fn identity<F: 'static>() -> SourceId {
     if size_of::<F>() == 0 { SourceId::Fn(TypeId::of::<F>()) } else { SourceId::Private }
 }
 
 /// The path of a fn item, without the crate and without the wrapping of the macro.
-fn fn_name<F>() -> String {
+pub(super) fn fn_name<F>() -> String {
     let full = std::any::type_name::<F>();
     let plain = full.split('<').next().unwrap_or(full);
     plain.split_once("::").map_or(plain, |(_, rest)| rest).to_owned()
@@ -66,7 +67,8 @@ fn fn_name<F>() -> String {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a source",
     label = "not a source",
-    note = "a source is a stream, an iterator, a fn without arguments that returns one, or a static `Topic`",
+    note = "a source is a stream, an iterator, a fn without arguments (or of a `Resume`) that returns one, or a static \
+            `Topic`",
     note = "its messages, and what it holds, must be `Send` and `'static`"
 )]
 pub trait Private<M>: Sized {

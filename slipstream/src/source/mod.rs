@@ -4,9 +4,13 @@
 //! upstream; an expression is private to its handler. Sources know nothing of handlers.
 
 mod kinds;
+mod lines;
+mod resume;
 mod timer;
 
 pub(crate) use kinds::{Private, Shared};
+pub use lines::lines;
+pub use resume::{At, Resume};
 pub use timer::{every, iter};
 
 use crate::error::{BoxError, Result};
@@ -14,6 +18,7 @@ use crate::log::{Delivery, Origin};
 use crate::needs::Named;
 use crate::pulled::{Fault, Opened, Pulled};
 use crate::scope::Shared as App;
+use crate::step::Resumes;
 use futures_core::Stream;
 use futures_util::StreamExt as _;
 use std::any::TypeId;
@@ -44,6 +49,17 @@ pub(crate) struct TopicUse {
     pub(crate) until_end: bool,
 }
 
+/// Whether the messages of a source have positions, so that it can go on where it was.
+#[derive(Clone)]
+pub(crate) enum Positions {
+    /// It cannot: what was under way when the process died is gone.
+    None,
+    /// Partitions and offsets.
+    Topic(TopicUse),
+    /// The source says them: see [`Resume`].
+    Own,
+}
+
 /// Opens a source for a lane: for a topic, with the positions of the lane's handlers to be filled in.
 pub(crate) type Opener<T> = Arc<dyn Fn(&Opening) -> Result<Opened<T>> + Send + Sync>;
 
@@ -54,6 +70,8 @@ pub(crate) struct Opening {
     pub(crate) name: Arc<str>,
     /// Where a topic's records come from, and when it ends: one consumer reads for all lanes.
     pub(crate) topic: Mutex<Option<(mpsc::Receiver<Delivery>, Until)>>,
+    /// Where a source with positions of its own goes on.
+    pub(crate) resumes: Option<Arc<Resumes>>,
 }
 
 impl Opening {
@@ -67,7 +85,7 @@ pub struct Source<T> {
     pub(crate) id: SourceId,
     pub(crate) name: String,
     pub(crate) open: Opener<T>,
-    pub(crate) topic: Option<TopicUse>,
+    pub(crate) positions: Positions,
     pub(crate) copy: Option<fn(&T) -> T>,
 }
 
@@ -83,12 +101,12 @@ impl<T: Send + 'static> Source<T> {
         let open: Opener<T> = Arc::new(move |_| {
             Ok(Box::pin(make().map(|item| Pulled { item: Ok(item), at: None })) as Opened<T>)
         });
-        Source { id, name, open, topic: None, copy: None }
+        Source { id, name, open, positions: Positions::None, copy: None }
     }
 
     /// A source with positions and faults of its own.
-    pub(crate) fn of_pulled(id: SourceId, name: String, open: Opener<T>, topic: Option<TopicUse>) -> Self {
-        Source { id, name, open, topic, copy: None }
+    pub(crate) fn of_pulled(id: SourceId, name: String, open: Opener<T>, positions: Positions) -> Self {
+        Source { id, name, open, positions, copy: None }
     }
 }
 
@@ -107,7 +125,7 @@ where
                 Pulled { item, at }
             })) as Opened<T>)
         });
-        Source { id: self.id, name: self.name, open, topic: self.topic, copy: None }
+        Source { id: self.id, name: self.name, open, positions: self.positions, copy: None }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Outputs;
 use crate::log::Ack;
 use crate::scope::{Buffers, Shared};
-use crate::steps::{Pending, Place};
+use crate::steps::{Pending, Value};
 use crate::store::RowKey;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -114,7 +114,7 @@ impl Step {
         let _ = self.inner.app.state.hold(&mut buffers.txn).await;
     }
 
-    async fn settle(&self, places: &[(RowKey, Place)]) -> Result<bool> {
+    async fn settle(&self, places: &[(RowKey, Value)]) -> Result<bool> {
         if !self.inner.gathered.is_touched() && places.is_empty() {
             return Ok(true);
         }

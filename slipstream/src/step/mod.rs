@@ -5,10 +5,12 @@
 
 mod context;
 mod end;
+mod resumes;
 mod track;
 
 pub use context::Ctx;
 pub(crate) use end::Ended;
+pub(crate) use resumes::Resumes;
 pub(crate) use track::Track;
 
 use crate::error::{Error, ErrorKind, panic_text};
@@ -17,7 +19,7 @@ use crate::log::Outgoing;
 use crate::policy::Policy;
 use crate::pulled::{At, Fault};
 use crate::scope::{Current, Gathered, Shared};
-use crate::steps::Place;
+use crate::steps::Value;
 use crate::store::{RowKey, RowValue};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -276,7 +278,7 @@ impl Step {
     }
 
     /// The names of the positions behind these, for this lane.
-    pub(crate) fn places_behind(&self, ats: &[At]) -> Vec<(RowKey, Place)> {
+    pub(crate) fn places_behind(&self, ats: &[At]) -> Vec<(RowKey, Value)> {
         self.track().map_or_else(Vec::new, |mut track| track.places_behind(ats))
     }
 

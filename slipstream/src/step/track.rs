@@ -1,9 +1,11 @@
 //! How far a handler is in its source: what it has pulled, and where it stands in the store.
 
+use super::resumes::Resumes;
 use crate::pulled::At;
-use crate::steps::{Place, State, place_row};
+use crate::steps::{Place, State, Value, place_row, resume_row};
 use crate::store::RowKey;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The positions of one handler over one source.
 #[derive(Default)]
@@ -20,13 +22,15 @@ pub(crate) struct Track {
     /// How many messages that is.
     count: u32,
     last: Option<At>,
+    /// Of a source with positions of its own: those go into the store as well.
+    resumes: Option<Arc<Resumes>>,
     /// Whether the messages are handed to other lanes, which have the positions.
     dispatches: bool,
 }
 
 impl Track {
-    pub(crate) fn new(source: &str, handler: &str) -> Self {
-        Track { source: source.to_owned(), handler: handler.to_owned(), ..Track::default() }
+    pub(crate) fn new(source: &str, handler: &str, resumes: Option<Arc<Resumes>>) -> Self {
+        Track { source: source.to_owned(), handler: handler.to_owned(), resumes, ..Track::default() }
     }
 
     /// Of a lane that hands its messages to others.
@@ -83,13 +87,13 @@ impl Track {
     }
 
     /// The position in the midst of the message in hand.
-    pub(crate) fn at_yield(&mut self, yields: u32) -> Vec<(RowKey, Place)> {
+    pub(crate) fn at_yield(&mut self, yields: u32) -> Vec<(RowKey, Value)> {
         let Some(At { partition, offset }) = self.only() else { return Vec::new() };
-        vec![(self.row(partition), Place { offset, yields })]
+        vec![(self.row(partition), Value::Place(Place { offset, yields }))]
     }
 
     /// The positions behind all that was pulled.
-    pub(crate) fn behind(&mut self) -> Vec<(RowKey, Place)> {
+    pub(crate) fn behind(&mut self) -> Vec<(RowKey, Value)> {
         if self.dispatches {
             return Vec::new();
         }
@@ -100,9 +104,15 @@ impl Track {
     }
 
     /// The positions behind these messages.
-    pub(crate) fn places_behind(&mut self, ats: &[At]) -> Vec<(RowKey, Place)> {
-        let place = |at: &At| Place { offset: at.offset + 1, yields: 0 };
-        ats.iter().map(|at| (self.row(at.partition), place(at))).collect()
+    pub(crate) fn places_behind(&mut self, ats: &[At]) -> Vec<(RowKey, Value)> {
+        let place = |at: &At| Value::Place(Place { offset: at.offset + 1, yields: 0 });
+        let mut places: Vec<_> = ats.iter().map(|at| (self.row(at.partition), place(at))).collect();
+        if let (Some(resumes), Some(at)) = (&self.resumes, ats.last())
+            && let Some(position) = resumes.at(at.offset)
+        {
+            places.push((resume_row(&self.source, &self.handler), Value::Bytes(position)));
+        }
+        places
     }
 
     /// What was pulled, for other lanes to move their positions by.

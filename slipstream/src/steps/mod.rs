@@ -18,8 +18,8 @@ mod txn;
 mod value;
 
 pub(crate) use lanes::Pending;
-pub(crate) use place::{RESERVED, parse_place, place_row};
+pub(crate) use place::{RESERVED, parse_place, place_row, resume_row};
 pub(crate) use scan::{Scan, after};
 pub(crate) use state::State;
 pub(crate) use txn::Txn;
-pub(crate) use value::Place;
+pub(crate) use value::{Place, Value};

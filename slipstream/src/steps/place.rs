@@ -5,10 +5,18 @@ use crate::store::{self, RowKey};
 /// The names of rows that are not a cache's. A cache's name cannot start with this.
 pub(crate) const RESERVED: &str = "slipstream/";
 const PLACES: &str = "slipstream/places";
+const RESUMES: &str = "slipstream/resumes";
 
 /// The row of a position.
 pub(crate) fn place_row(source: &str, handler: &str, partition: u32) -> RowKey {
     row(&format!("{source}/{handler}/{partition}"))
+}
+
+/// The row of what a source itself calls the position of a handler.
+pub(crate) fn resume_row(source: &str, handler: &str) -> RowKey {
+    let mut row = store::prefix(RESUMES);
+    row.extend(format!("{source}/{handler}").as_bytes());
+    row.into()
 }
 
 /// The rows of all positions whose names start like this.

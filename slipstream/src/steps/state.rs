@@ -116,11 +116,11 @@ impl State {
     pub(crate) async fn end(
         &self,
         txn: &mut Txn,
-        places: &[(RowKey, Place)],
+        places: &[(RowKey, Value)],
         outputs: usize,
     ) -> Result<Option<Option<Pending>>> {
         for (row, place) in places {
-            self.protocol.write(txn, row, Some(Value::Place(*place)));
+            self.protocol.write(txn, row, Some(place.clone()));
         }
         let ended = self.unblocked(|| self.protocol.end(txn, outputs)).await;
         Ok(judged(ended.outcome)?.then_some(ended.pending))
@@ -169,11 +169,19 @@ impl State {
 
     /// The position of a handler in a partition, by its row.
     pub(crate) fn place(&self, row: &RowKey) -> Result<Option<Place>> {
-        let value = match self.protocol.peek(row) {
-            Some(value) => value,
-            None => self.store.get(row)?.map(Value::Bytes),
-        };
-        Ok(value.and_then(|value| value.place()))
+        Ok(self.peek(row)?.and_then(|value| value.place()))
+    }
+
+    /// A row, as ended steps left it.
+    pub(crate) fn get(&self, row: &RowKey) -> Result<Option<RowValue>> {
+        Ok(self.peek(row)?.map(|value| value.encode()))
+    }
+
+    fn peek(&self, row: &RowKey) -> Result<Option<Value>> {
+        match self.protocol.peek(row) {
+            Some(value) => Ok(value),
+            None => Ok(self.store.get(row)?.map(Value::Bytes)),
+        }
     }
 
     /// The names of all stored positions that start like this.
@@ -184,10 +192,10 @@ impl State {
     }
 
     /// Moves positions in a step of their own.
-    pub(crate) fn move_places(&self, places: &[(RowKey, Place)]) {
+    pub(crate) fn move_places(&self, places: &[(RowKey, Value)]) {
         let mut txn = self.protocol.begin_outside();
         for (row, place) in places {
-            self.protocol.write(&mut txn, row, Some(Value::Place(*place)));
+            self.protocol.write(&mut txn, row, Some(place.clone()));
         }
         // It reads nothing, and nobody holds what only an idle lane writes.
         self.tell(self.protocol.end(&mut txn, 0).wakes);

@@ -3,7 +3,7 @@
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::pulled::{Fault, Opened, Pulled};
 use crate::scope::{self, Slot};
-use crate::source::{Shared, Source, SourceId};
+use crate::source::{Positions, Shared, Source, SourceId};
 use futures_util::StreamExt as _;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -113,6 +113,6 @@ impl<T: Send + 'static> Shared<AnInput> for Input<T> {
             });
             Ok(items.boxed() as Opened<T>)
         });
-        Source::of_pulled(SourceId::Static(self.slot.index()), self.name.to_owned(), open, None)
+        Source::of_pulled(SourceId::Static(self.slot.index()), self.name.to_owned(), open, Positions::None)
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::ledger::Received;
 use crate::log::{Delivery, Incoming};
 use crate::pulled::{At, Fault, Opened, Pulled};
-use crate::source::{Shared, Source, SourceId, TopicUse, Until};
+use crate::source::{Positions, Shared, Source, SourceId, TopicUse, Until};
 use futures_core::Stream;
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -47,7 +47,7 @@ impl<K: TopicKey, V: Send + 'static, C: Codec<V>> Shared<ATopic> for Topic<K, V,
             };
             Ok(Box::pin(records) as Opened<Record<K, V>>)
         });
-        Source::of_pulled(id, self.name().to_owned(), open, Some(topic))
+        Source::of_pulled(id, self.name().to_owned(), open, Positions::Topic(topic))
     }
 }
 
