@@ -6,7 +6,6 @@ use async_stream::stream;
 use futures_util::TryStreamExt as _;
 use reqwest::{Client, Response};
 use slipstream::prelude::*;
-use slipstream::{At, Resume};
 use sse_stream::{Sse, SseStream};
 
 const WIKIPEDIA: &str = "https://stream.wikimedia.org/v2/stream/recentchange";

@@ -2,7 +2,6 @@
 
 use slipstream::prelude::*;
 use slipstream::testing::Broker;
-use slipstream::{At, Resume};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::Mutex;

@@ -4,7 +4,7 @@
 //! store, in the commit that makes what came of the item safe.
 
 use super::{Positions, Private, Shared, Source, SourceId};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 use crate::pulled::{At as Numbered, Fault, Opened, Pulled};
 use crate::source::kinds::{fn_name, identity};
 use futures_core::Stream;
