@@ -125,6 +125,20 @@ impl Ledger {
         row
     }
 
+    /// How many messages were taken so far, if every one of them has its end, or is kept by a pipe until more comes.
+    pub(crate) fn at_rest(&self, kept_by_foreign_pipes: u64) -> Option<u64> {
+        let (mut taken, mut settled, mut open, mut queued) = (0, 0, 0, 0);
+        for row in &*lock(&self.messages) {
+            let ended = [&row.done, &row.filtered, &row.skipped, &row.dead, &row.absorbed];
+            settled += ended.into_iter().map(Count::get).sum::<u64>() + row.held.get();
+            open += row.open.get();
+            queued += row.queued.get() as i64; // a lane behind a queue takes away what another has added
+            taken += row.taken.get() as i64;
+        }
+        let rests = queued == 0 && settled + open == taken as u64 && open <= kept_by_foreign_pipes;
+        rests.then_some(taken as u64)
+    }
+
     pub(crate) fn messages(&self, source: &str, handler: &str) -> Arc<Messages> {
         let row = Messages { source: source.to_owned(), handler: handler.to_owned(), ..Messages::default() };
         let row = Arc::new(row);

@@ -10,6 +10,7 @@ pub mod __private;
 mod app;
 mod breath;
 mod cache;
+mod channel;
 mod clock;
 mod config;
 mod error;
@@ -39,6 +40,7 @@ mod topic;
 
 pub use app::{App, Running};
 pub use cache::{Cache, Entries};
+pub use channel::Channel;
 pub use clock::Clock;
 pub use config::Config;
 pub use error::{BoxError, Error, ErrorKind, Result};

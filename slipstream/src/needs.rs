@@ -12,6 +12,8 @@ pub(crate) enum Need {
     Topic(Named),
     /// A static cache.
     Cache(Named),
+    /// A static channel.
+    Channel(Named),
 }
 
 /// A static, by its name and its number; two of one name must be one static.
@@ -39,7 +41,7 @@ pub struct Needs {
     /// With the place of the handler that needs it.
     pub(crate) all: Vec<(String, Need)>,
     pub(crate) place: String,
-    /// The topics that the handler which is being wired writes to, by number.
+    /// The topics and channels that the handler which is being wired writes to, by number.
     pub(crate) writes: Vec<usize>,
 }
 
@@ -54,6 +56,10 @@ impl Needs {
 
     pub(crate) fn cache(&mut self, name: &'static str, slot: usize, types: &'static str) {
         self.all.push((self.place.clone(), Need::Cache(Named { name, slot, types, prepare: None })));
+    }
+
+    pub(crate) fn channel(&mut self, named: Named) {
+        self.all.push((self.place.clone(), Need::Channel(named)));
     }
 
     pub(crate) fn writes(&mut self, topic: usize) {

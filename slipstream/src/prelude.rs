@@ -1,9 +1,9 @@
 //! What a program that annotates its functions uses: `use slipstream::prelude::*`.
 
 pub use crate::{
-    App, At, Cache, Config, Ctx, Error, EventTime, Flow, Headers, Key, One, Record, Result, Resume, Running,
-    Start, State, Topic, accumulate, chunks, dead_letter, dedup, enumerate, every, filter, filter_map,
-    handle, map, pairwise, print, scan, take, take_until, take_while, throttle, values,
+    App, At, Cache, Channel, Config, Ctx, Error, EventTime, Flow, Headers, Key, One, Record, Result, Resume,
+    Running, Start, State, Topic, accumulate, chunks, dead_letter, dedup, enumerate, every, filter,
+    filter_map, handle, map, pairwise, print, scan, take, take_until, take_while, throttle, values,
 };
 pub use chrono::{DateTime, Local, Utc};
 pub use futures_core::Stream;

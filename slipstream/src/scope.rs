@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Gates;
 use crate::ledger::Ledger;
 use crate::log::{Log, Outgoing};
-use crate::steps::{State, Txn, place_row};
+use crate::steps::{Queue, State, Txn, place_row};
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -29,6 +29,10 @@ pub(crate) struct Shared {
     slots: RwLock<Vec<Option<Arc<dyn Any + Send + Sync>>>>,
     /// The handlers of each topic that is read: each has a position of its own.
     readers: Mutex<BTreeMap<String, Vec<String>>>,
+    /// The queues of channels that a handler takes from, by the channel's number.
+    queues: RwLock<BTreeMap<usize, Arc<Queue>>>,
+    /// Tells of each handler how many messages its pipes keep until more comes.
+    kept_by_pipes: Mutex<Vec<Box<dyn Fn() -> u64 + Send + Sync>>>,
     /// Whether anything has used a cache: then a call may have to be made again.
     pub(crate) uses_caches: AtomicBool,
     failure: Mutex<Option<Error>>,
@@ -54,6 +58,8 @@ impl Shared {
             states,
             slots: RwLock::default(),
             readers: Mutex::default(),
+            queues: RwLock::default(),
+            kept_by_pipes: Mutex::default(),
             uses_caches: AtomicBool::new(false),
             failure: Mutex::default(),
             failed: tokio::sync::Notify::new(),
@@ -92,6 +98,29 @@ impl Shared {
             }
         }
         Ok(least)
+    }
+
+    /// The queue of a channel, if a handler takes from it.
+    pub(crate) fn queue(&self, channel: usize) -> Option<Arc<Queue>> {
+        self.queues.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
+    }
+
+    pub(crate) fn add_queue(&self, channel: usize, queue: Arc<Queue>) {
+        self.queues.write().unwrap_or_else(PoisonError::into_inner).insert(channel, queue);
+    }
+
+    /// Adds a handler to those that are asked what their pipes keep.
+    pub(crate) fn asks(&self, kept_by_pipes: Box<dyn Fn() -> u64 + Send + Sync>) {
+        self.kept_by_pipes.lock().unwrap_or_else(PoisonError::into_inner).push(kept_by_pipes);
+    }
+
+    /// How many messages were taken so far, if nothing is under way: no call, and no item in a channel.
+    pub(crate) fn rest(&self) -> Option<u64> {
+        if !self.queues.read().unwrap_or_else(PoisonError::into_inner).values().all(|queue| queue.is_read()) {
+            return None;
+        }
+        let kept = self.kept_by_pipes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ledger.at_rest(kept.iter().map(|kept| kept()).sum())
     }
 
     /// Reports what went wrong outside of a lane; the first report counts.
@@ -135,7 +164,7 @@ pub(crate) struct Buffers {
     pub(crate) txn: Txn,
     /// Records to be written when the step ends, with the sink that each came through.
     pub(crate) records: Vec<(Option<usize>, Outgoing)>,
-    /// The sink that each row came through which a sink wrote.
+    /// The sink that each row or item came through which a sink wrote.
     pub(crate) rows: Vec<usize>,
 }
 

@@ -39,8 +39,10 @@ pub(crate) struct Plan {
 impl Plan {
     /// Adds a handler to the lane of its source.
     pub(crate) fn add<T: Send + Sync + 'static>(&mut self, source: Source<T>, member: Member<T>) {
-        if let Positions::Topic(topic) = &source.positions {
-            self.needs.topic(topic.named.clone());
+        match &source.positions {
+            Positions::Topic(topic) => self.needs.topic(topic.named.clone()),
+            Positions::Queue(queue) => self.needs.channel(queue.named.clone()),
+            Positions::None | Positions::Own => {}
         }
         let known = match source.id {
             SourceId::Private => None,
@@ -136,7 +138,25 @@ pub(crate) trait AnyLane: Send {
     fn topic(&self) -> Option<&TopicUse> {
         match self.positions() {
             Positions::Topic(topic) => Some(topic),
+            Positions::None | Positions::Own | Positions::Queue(_) => None,
+        }
+    }
+
+    /// The topic or channel that it reads, by number.
+    fn reads(&self) -> Option<usize> {
+        match self.positions() {
+            Positions::Topic(topic) => Some(topic.named.slot),
+            Positions::Queue(queue) => Some(queue.named.slot),
             Positions::None | Positions::Own => None,
+        }
+    }
+
+    /// Whether its messages have positions.
+    fn has_positions(&self) -> bool {
+        match self.positions() {
+            Positions::None => false,
+            Positions::Topic(_) | Positions::Own => true,
+            Positions::Queue(queue) => queue.kept,
         }
     }
 
@@ -218,11 +238,12 @@ impl<T: Send + Sync + 'static> AnyLane for SourceLane<T> {
         let opened = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| {
             Err(Error::panicked(&format!("the source `{}`", opening.name), &*panic))
         })?;
+        let positions = self.has_positions();
         let joining = |source| Joining {
             app: opening.app.clone(),
             name: opening.name.clone(),
             gate: gate.clone(),
-            positions: !matches!(self.source.positions, Positions::None),
+            positions,
             resumes: opening.resumes.clone(),
             source,
         };

@@ -172,13 +172,27 @@ async fn prepare(shared: &Arc<Shared>, plan: &Plan) -> Result<()> {
     .await
 }
 
-/// Counts down the jobs that write to a topic which someone reads to its end.
-type Writers = BTreeMap<usize, watch::Sender<usize>>;
+/// Those who wait for the end of jobs, by the number of the static that they read.
+type Writers = BTreeMap<usize, Waiting>;
+
+/// A topic that is read to its end, or a channel.
+struct Waiting {
+    is_channel: bool,
+    /// How many of those jobs have not ended.
+    left: watch::Sender<usize>,
+}
+
+impl Waiting {
+    fn new(is_channel: bool) -> Self {
+        Waiting { is_channel, left: watch::channel(0).0 }
+    }
+}
 
 async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
     let mut subscriptions = Vec::new();
     let mut writers = Writers::new();
     let mut jobs = Vec::new();
+    let mut fed = BTreeSet::new();
     let downstream = Downstream::of(&plan);
     for lane in plan.lanes {
         let name: Arc<str> = lane.name().into();
@@ -197,24 +211,38 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
             });
             let until: Until = used.until_end.then(|| {
                 let slot = used.named.slot;
-                let waits_for = writers.entry(slot).or_insert_with(|| watch::channel(0).0).subscribe();
+                let waits_for = writers.entry(slot).or_insert_with(|| Waiting::new(false)).left.subscribe();
                 ends(shared.clone(), on_broker, waits_for)
             });
             topic = Some((deliveries, until));
         }
-        let resumes = match lane.positions() {
+        let readers = lane.readers();
+        let (mut resumes, mut waits_for) = (None, None);
+        match lane.positions() {
             Positions::Own => {
-                let readers = lane.readers();
                 same_lanes(shared, &name, &readers)?;
-                Some(Arc::new(Resumes::find(shared, &name, readers)?))
+                resumes = Some(Arc::new(Resumes::find(shared, &name, readers.clone())?));
             }
-            Positions::None | Positions::Topic(_) => None,
-        };
-        let opening = Opening { app: shared.clone(), name, topic: Mutex::new(topic), resumes };
+            Positions::Queue(queue) => {
+                same_lanes(shared, &name, &readers)?;
+                let waiting = writers.entry(queue.named.slot).or_insert_with(|| Waiting::new(true));
+                waits_for = Some(waiting.left.subscribe());
+                fed.insert(name.to_string());
+                fed.extend(lane.members().into_iter().map(|(member, _)| member));
+            }
+            Positions::None | Positions::Topic(_) => {}
+        }
+        let topic = Mutex::new(topic);
+        let opening = Opening { app: shared.clone(), name, topic, resumes, readers, roots: waits_for };
         jobs.extend(lane.open(&opening)?);
     }
     jobs.extend(plan.merges.into_iter().map(|merge| merge(shared)));
-    let jobs = jobs.into_iter().map(|job| counted(job, &writers, &downstream)).collect();
+    for about in &plan.abouts {
+        let fills = about.writes.iter().filter(|channel| !downstream.reaches(**channel, false, &about.name));
+        // It is set once, here.
+        let _ = about.fills.set(fills.filter_map(|channel| shared.queue(*channel)).collect());
+    }
+    let jobs = jobs.into_iter().map(|job| counted(job, &writers, &fed, &downstream)).collect();
     if !subscriptions.is_empty() {
         let (log, group) = (shared.log()?.clone(), shared.id.clone());
         blocking(move || log.subscribe(&group, subscriptions)).await?;
@@ -270,19 +298,22 @@ fn ends(
     })
 }
 
-/// Tells those who read a topic to its end when this job has ended.
-fn counted(job: Job, writers: &Writers, downstream: &Downstream) -> Job {
+/// Tells those who wait for this job when it has ended: who read a topic to its end that it writes to; and every channel, if
+/// it is fed by none.
+fn counted(job: Job, writers: &Writers, fed: &BTreeSet<String>, downstream: &Downstream) -> Job {
     let Job { name, is_source, future, writes } = job;
-    let counted: Vec<_> = writes
+    let is_fed = fed.contains(&name);
+    let counted: Vec<_> = writers
         .iter()
-        // Who reads a topic, directly or not, cannot be waited for by it.
-        .filter(|topic| !downstream.reaches(**topic, is_source, &name))
-        .filter_map(|topic| writers.get(topic).cloned())
+        .filter(|(slot, waiting)| if waiting.is_channel { !is_fed } else { writes.contains(slot) })
+        // Who reads it, directly or not, cannot be waited for by it.
+        .filter(|(slot, _)| !downstream.reaches(**slot, is_source, &name))
+        .map(|(_, waiting)| waiting.left.clone())
         .collect();
-    counted.iter().for_each(|writers| writers.send_modify(|left| *left += 1));
+    counted.iter().for_each(|left| left.send_modify(|left| *left += 1));
     let future = Box::pin(async move {
         let done = future.await;
-        counted.iter().for_each(|writers| writers.send_modify(|left| *left -= 1));
+        counted.iter().for_each(|left| left.send_modify(|left| *left -= 1));
         done
     });
     Job { name, is_source, future, writes }
@@ -301,7 +332,7 @@ impl Downstream {
                 let mut jobs: BTreeSet<_> =
                     lane.members().into_iter().map(|(name, _)| (false, name)).collect();
                 jobs.insert((true, lane.name().to_owned()));
-                Some((lane.topic()?.named.slot, jobs, lane.writes()))
+                Some((lane.reads()?, jobs, lane.writes()))
             })
             .collect();
         let mut reached = BTreeMap::new();

@@ -64,6 +64,7 @@ pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
             ));
         }
     }
+    channels_are_taken_from(plan, &mut problems);
     settings(app, plan, &mut problems);
     report(&problems)
 }
@@ -118,6 +119,7 @@ fn statics_named_apart(plan: &Plan, problems: &mut Vec<String>) {
         let (kind, named) = match need {
             Need::Topic(named) => ("topic", named),
             Need::Cache(named) => ("cache", named),
+            Need::Channel(named) => ("channel", named),
             Need::State { .. } => continue,
         };
         if kind == "cache" && named.name.starts_with(RESERVED) {
@@ -137,6 +139,20 @@ fn statics_named_apart(plan: &Plan, problems: &mut Vec<String>) {
             "two statics are the {kind} `{}`, in {where_first} and in {place}: {differ}",
             named.name
         ));
+    }
+}
+
+fn channels_are_taken_from(plan: &Plan, problems: &mut Vec<String>) {
+    let read: BTreeSet<usize> = plan.lanes.iter().filter_map(|lane| lane.reads()).collect();
+    for (place, need) in &plan.needs.all {
+        if let Need::Channel(named) = need
+            && !read.contains(&named.slot)
+        {
+            problems.push(format!(
+                "{place} sends to the channel `{}`, which no handler of this app takes from: name it as a source",
+                named.name
+            ));
+        }
     }
 }
 

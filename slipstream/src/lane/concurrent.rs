@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -23,6 +24,9 @@ const WAITING: usize = 16;
 
 /// How many messages are dispatched between two looks at which lanes are idle.
 const ROUND: u32 = 256;
+
+/// How long nothing comes before it is looked anyway: a channel has room only when all lanes are past an item.
+const QUIET: Duration = Duration::from_millis(2);
 
 /// A message, the positions that it is behind, and its number.
 type Parcel<T, D> = (Traced<T, D>, Vec<At>, u64);
@@ -128,13 +132,16 @@ impl<T, D> Crew<T, D> {
         Err(error)
     }
 
-    /// Moves the positions of the lanes that have nothing to do: what went by was not for them, or is done.
-    fn idle_lanes_keep_up(&self, seen: &[At]) {
-        let idle = self.hands.iter().filter(|hand| hand.under_way.load(Acquire) == 0);
-        let places: Vec<_> = idle.flat_map(|hand| hand.step.places_behind(seen)).collect();
+    /// Moves the positions of the lanes that have nothing to do: what went by was not for them, or is done. Tells whether
+    /// that is all lanes.
+    fn idle_lanes_keep_up(&self, seen: &[At]) -> bool {
+        let idle: Vec<_> = self.hands.iter().filter(|hand| hand.under_way.load(Acquire) == 0).collect();
+        let all = idle.len() == self.hands.len();
+        let places: Vec<_> = idle.into_iter().flat_map(|hand| hand.step.places_behind(seen)).collect();
         if let (false, Some(hand)) = (places.is_empty(), self.hands.first()) {
             hand.step.app().state.move_places(&places);
         }
+        all
     }
 }
 
@@ -160,6 +167,12 @@ where
                 }
             }
             next = bench.take() => next,
+            () = tokio::time::sleep(QUIET), if since > 0 => {
+                if crew.idle_lanes_keep_up(&seen) {
+                    since = 0;
+                }
+                continue;
+            }
         };
         let traced = match next {
             Ok(Some(traced)) => traced,

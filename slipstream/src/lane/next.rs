@@ -144,7 +144,10 @@ impl<S, T, D> Bench<S, T, D> {
 
 fn has_room(step: &Step) -> bool {
     let app = step.app();
-    app.state.has_room() && app.log.get().is_none_or(|log| log.in_flight() <= log.room())
+    let fills = step.about().fills.get();
+    app.state.has_room()
+        && fills.is_none_or(|queues| queues.iter().all(|queue| app.state.has_room_in(queue)))
+        && app.log.get().is_none_or(|log| log.in_flight() <= log.room())
 }
 
 async fn room(step: Step) -> Result<()> {

@@ -25,7 +25,7 @@ use std::any::TypeId;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// What a source is known by: handlers that name the same one share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +49,14 @@ pub(crate) struct TopicUse {
     pub(crate) until_end: bool,
 }
 
+/// What a channel's source needs before it is opened.
+#[derive(Clone)]
+pub(crate) struct QueueUse {
+    pub(crate) named: Named,
+    /// Whether its items are part of the state.
+    pub(crate) kept: bool,
+}
+
 /// Whether the messages of a source have positions, so that it can go on where it was.
 #[derive(Clone)]
 pub(crate) enum Positions {
@@ -58,6 +66,8 @@ pub(crate) enum Positions {
     Topic(TopicUse),
     /// The source says them: see [`Resume`].
     Own,
+    /// The numbers of a channel's items.
+    Queue(QueueUse),
 }
 
 /// Opens a source for a lane: for a topic, with the positions of the lane's handlers to be filled in.
@@ -72,6 +82,10 @@ pub(crate) struct Opening {
     pub(crate) topic: Mutex<Option<(mpsc::Receiver<Delivery>, Until)>>,
     /// Where a source with positions of its own goes on.
     pub(crate) resumes: Option<Arc<Resumes>>,
+    /// The names of its handlers' positions.
+    pub(crate) readers: Vec<String>,
+    /// How many of the sources that a channel waits for have not ended.
+    pub(crate) roots: Option<watch::Receiver<usize>>,
 }
 
 impl Opening {

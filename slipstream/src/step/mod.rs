@@ -19,10 +19,10 @@ use crate::log::Outgoing;
 use crate::policy::Policy;
 use crate::pulled::{At, Fault};
 use crate::scope::{Current, Gathered, Shared};
-use crate::steps::Value;
+use crate::steps::{Queue, Txn, Value};
 use crate::store::{RowKey, RowValue};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -65,8 +65,12 @@ pub(crate) struct About {
     pub(crate) policy: Policy,
     pub(crate) timeout: Option<Duration>,
     pub(crate) sinks: Vec<String>,
-    /// Whether it writes to topics or caches, as far as its sinks say.
+    /// Whether it writes to topics, caches or channels, as far as its sinks say.
     pub(crate) stateful: bool,
+    /// The topics and channels that it writes to, by number.
+    pub(crate) writes: Vec<usize>,
+    /// The queues of those channels, but not of those that it takes from itself.
+    pub(crate) fills: OnceLock<Vec<Arc<Queue>>>,
     /// Whether a call may be made again: then messages by value are kept as copies.
     pub(crate) may_repeat: AtomicBool,
 }
@@ -131,6 +135,13 @@ impl Branch {
     }
 }
 
+impl Inner {
+    /// How many messages lie in pipes that ask for more all the same.
+    fn kept_by_pipes(&self) -> u64 {
+        self.branches.iter().map(|branch| u64::from(branch.asked.load(Relaxed))).sum()
+    }
+}
+
 impl Step {
     /// The step of a lane, with the sources that its handler has.
     pub(crate) fn new(app: &Arc<Shared>, about: &Arc<About>, branches: Vec<Branch>) -> Self {
@@ -151,7 +162,10 @@ impl Step {
             fault: Mutex::default(),
             faulty: AtomicBool::new(false),
         };
-        Step { inner: Arc::new(inner), branch: only }
+        let step = Step { inner: Arc::new(inner), branch: only };
+        let asked = Arc::downgrade(&step.inner);
+        app.asks(Box::new(move || asked.upgrade().map_or(0, |inner| inner.kept_by_pipes())));
+        step
     }
 
     /// The handle for the flow of one source.
@@ -384,6 +398,18 @@ impl Step {
         let mut buffers = self.inner.gathered.touch();
         self.inner.app.state.write(&mut buffers.txn, row, value);
         buffers.rows.push(sink);
+    }
+
+    /// Sends an item to a channel when the step ends.
+    pub(crate) fn stage_item(
+        &self,
+        sink: usize,
+        stage: impl FnOnce(&Shared, &mut Txn) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut buffers = self.inner.gathered.touch();
+        stage(&self.inner.app, &mut buffers.txn)?;
+        buffers.rows.push(sink);
+        Ok(())
     }
 
     /// Sends a record when the step ends.

@@ -8,6 +8,7 @@ mod holds;
 mod lanes;
 mod place;
 mod protocol;
+mod queue;
 mod scan;
 mod shard;
 mod state;
@@ -19,6 +20,7 @@ mod value;
 
 pub(crate) use lanes::Pending;
 pub(crate) use place::{RESERVED, parse_place, place_row, resume_row};
+pub(crate) use queue::{Item, Look, Queue};
 pub(crate) use scan::{Scan, after};
 pub(crate) use state::State;
 pub(crate) use txn::Txn;

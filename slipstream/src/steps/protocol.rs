@@ -2,10 +2,11 @@
 //!
 //! Rows lie in shards, each behind a lock. A step's end takes its lane's lock and those of the shards that it touched, so
 //! that it is one event; a cut takes all lanes' locks, so that it lies between two steps. Locks are taken in this order:
-//! the list of lanes, lanes, shards by their number, holds.
+//! the list of lanes, lanes, the list of queues, shards by their number, holds, one queue.
 
 use super::holds::Holds;
 use super::lanes::{Generation, Lane, Lanes, Pending};
+use super::queue::{Item, Queue};
 use super::shard::{Found, Shard};
 use super::sync::atomic::{
     AtomicBool, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
@@ -67,6 +68,7 @@ pub(crate) struct Protocol {
     outside: Arc<Lane>,
     parts: Box<[Part]>,
     holds: Mutex<Holds>,
+    queues: Mutex<Vec<Arc<Queue>>>,
     /// How many rows are held: mostly none, and then nobody asks which. It rises under the shards' locks of the rows.
     held: AtomicUsize,
     hasher: hashbrown::DefaultHashBuilder,
@@ -92,6 +94,7 @@ impl Protocol {
             outside,
             parts: (0..shards).map(|_| Part(Mutex::default())).collect(),
             holds: Mutex::default(),
+            queues: Mutex::default(),
             held: AtomicUsize::new(0),
             hasher: hashbrown::DefaultHashBuilder::default(),
             budget: budget / shards,
@@ -163,6 +166,23 @@ impl Protocol {
     pub(crate) fn write(&self, txn: &mut Txn, row: &RowKey, value: Option<Value>) {
         self.begin_epoch(txn);
         txn.touch(self.hash(row), row).write = Some(value);
+    }
+
+    /// Sends an item, when the step ends.
+    pub(crate) fn send(&self, txn: &mut Txn, queue: &Arc<Queue>, item: Item) {
+        self.begin_epoch(txn);
+        txn.sent.push((queue.clone(), item));
+    }
+
+    /// A queue whose items are part of the state.
+    pub(crate) fn add_queue(&self, queue: Arc<Queue>) {
+        lock(&self.queues).push(queue);
+    }
+
+    /// Looks how far the consumers of a queue are. One that is not in memory has not moved lately.
+    fn refresh(&self, queue: &Queue) {
+        let place = |row| self.peek(row).flatten().and_then(|value| Some(value.place()?.offset));
+        queue.progress(queue.readers().iter().map(place));
     }
 
     fn hash(&self, row: &[u8]) -> u64 {
@@ -283,13 +303,17 @@ impl Protocol {
                 shard.make_room(self.budget, committed);
             }
         }
+        let sends = !txn.sent.is_empty();
+        for (queue, item) in txn.sent.drain(..) {
+            queue.push(std::iter::once(item));
+        }
         if grown > 0 {
             self.open_bytes.fetch_add(grown, Relaxed);
         }
         let pending = (outputs > 0).then(|| generation.pending.clone());
         pending.iter().for_each(|pending| pending.add(outputs));
         // A look first, so that lanes do not take the line from each other with every step.
-        let ends = grown > 0 || outputs > 0;
+        let ends = grown > 0 || outputs > 0 || sends;
         let first = ends && !self.dirty.load(Relaxed) && !self.dirty.swap(true, AcqRel);
         let released = self.release(txn);
         drop((shards, generation));
@@ -351,9 +375,16 @@ impl Protocol {
         if self.frozen.load(Acquire) != 0 || !self.is_dirty() {
             return None;
         }
-        let Generation { number, pending, .. } = lanes.turn(0, || self.begin_clean());
+        let mut rows = Vec::new();
+        let Generation { number, pending, .. } = lanes.turn(0, || {
+            self.begin_clean();
+            for queue in &*lock(&self.queues) {
+                self.refresh(queue);
+                queue.cut(&mut rows);
+            }
+        });
         self.frozen.store(number, Release);
-        Some(Cut { pending, generation: number, rows: Vec::new(), at: (0, 0) })
+        Some(Cut { pending, generation: number, rows, at: (0, 0) })
     }
 
     /// Collects up to so many of the rows that the generation of a cut wrote, so that no step waits for long; `true` when
@@ -380,7 +411,8 @@ impl Protocol {
         self.frozen.store(0, Release);
     }
 
-    /// Goes back to the last commit: what ended since is forgotten, and what is under way cannot end any more.
+    /// Goes back to the last commit: what ended since is forgotten, and what is under way cannot end any more. Queues are
+    /// to be restored from the store.
     #[cfg_attr(not(test), allow(dead_code))] // for what comes: an aborted transaction, a lost partition
     pub(crate) fn go_back(&self) {
         let mut lanes = lock(&self.lanes);

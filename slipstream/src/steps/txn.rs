@@ -1,6 +1,7 @@
 //! What a step has read and written: its own until it ends.
 
 use super::lanes::Lane;
+use super::queue::{Item, Queue};
 use super::value::Value;
 use crate::store::RowKey;
 use hashbrown::HashTable;
@@ -22,6 +23,8 @@ pub(crate) struct Txn {
     pub(super) epoch: u64,
     pub(super) touched: Vec<Touch>,
     index: HashTable<u32>,
+    /// What is sent at the end, in order.
+    pub(super) sent: Vec<(Arc<Queue>, Item)>,
     /// What the step touched before it had to run again: it holds these from the start.
     pub(super) want: Vec<(u64, RowKey)>,
     pub(super) held: Vec<(u64, RowKey)>,
@@ -48,7 +51,7 @@ impl Txn {
 
     /// Whether there is nothing to end.
     pub(crate) fn is_idle(&self) -> bool {
-        self.touched.is_empty() && self.held.is_empty() && !self.waits
+        self.touched.is_empty() && self.sent.is_empty() && self.held.is_empty() && !self.waits
     }
 
     pub(super) fn find(&self, hash: u64, row: &[u8]) -> Option<usize> {
@@ -81,6 +84,11 @@ impl Txn {
         }
     }
 
+    /// How many items the step has sent to a queue so far.
+    pub(super) fn sent_to(&self, queue: &Arc<Queue>) -> usize {
+        self.sent.iter().filter(|(to, _)| Arc::ptr_eq(to, queue)).count()
+    }
+
     /// What the step wrote in a range of rows.
     pub(super) fn written(&self, range: &Range<RowKey>) -> BTreeMap<RowKey, Option<Value>> {
         let within = self.touched.iter().filter(|touch| range.contains(&touch.row));
@@ -90,6 +98,7 @@ impl Txn {
     /// Forgets what this run did; keeps what the next one holds.
     pub(super) fn clear(&mut self) {
         self.touched.clear();
+        self.sent.clear();
         self.index.clear();
     }
 }

@@ -8,6 +8,8 @@ mod holds;
 mod lanes;
 #[path = "../protocol.rs"]
 mod protocol;
+#[path = "../queue.rs"]
+mod queue;
 #[path = "../shard.rs"]
 mod shard;
 #[path = "../txn.rs"]
