@@ -82,10 +82,10 @@ impl Queue {
         let next = items.back().map_or(done, |(number, _)| number + 1).max(done);
         let mut inner = self.inner();
         let wakers = std::mem::take(&mut inner.wakers);
-        let received = items.len() as u64;
         *inner =
-            Inner { items, next, done: done.max(first), stored: first..next, received, read: -1, wakers };
+            Inner { items, next, done: done.max(first), stored: first..next, received: 0, read: -1, wakers };
         inner.trim();
+        inner.received = inner.items.len() as u64;
     }
 
     fn number(&self, row: &RowKey) -> Option<i64> {
