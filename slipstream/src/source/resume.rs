@@ -44,7 +44,7 @@ where
     T: Send + 'static,
     S: Stream<Item = At<P, T>> + Send + 'static,
 {
-    type Item = T;
+    type Source = Source<T>;
 
     fn share(&'static self) -> Source<T> {
         source(identity::<F>(), fn_name::<F>(), self)
