@@ -5,6 +5,7 @@
 mod codec;
 mod dead;
 mod definition;
+mod headers;
 mod record;
 mod sink;
 mod source;
@@ -13,6 +14,7 @@ pub use codec::{Codec, Json};
 pub use dead::dead_letter;
 pub(crate) use definition::Definition;
 pub use definition::Start;
+pub use headers::Headers;
 pub(crate) use record::About;
 pub(crate) use record::decode;
 pub use record::{Record, TopicKey};
@@ -116,7 +118,7 @@ impl<K: TopicKey, V, C: Codec<V>> Topic<K, V, C> {
             )
         })?;
         let (headers, timestamp) =
-            about.map(|about| (about.headers.clone(), about.timestamp)).unwrap_or_default();
+            about.map(|about| (about.headers.0.clone(), about.timestamp)).unwrap_or_default();
         Ok(Outgoing { topic, partition: None, key, value: Some(value), headers, timestamp })
     }
 
