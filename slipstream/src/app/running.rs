@@ -87,7 +87,6 @@ impl Running {
             ended = self.wait() => return ended,
             () = first => {}
         }
-        tracing::info!("draining; once more aborts");
         tokio::select! {
             ended = self.stop() => ended,
             () = second => {
