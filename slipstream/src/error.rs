@@ -4,6 +4,14 @@ use std::error::Error as StdError;
 use std::fmt;
 
 /// Any error, as handlers and sinks may return it.
+///
+/// ```
+/// use slipstream::prelude::*;
+/// fn store(_n: u32) -> Result<(), slipstream::BoxError> { Err("no room".into()) }
+///
+/// #[handle(source = 0..3_u32, sink = [store], on_error = skip)]
+/// fn same(n: u32) -> u32 { n }
+/// ```
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The result of the library's functions, and the usual one of a handler.

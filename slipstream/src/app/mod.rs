@@ -70,6 +70,17 @@ impl Default for App {
 
 impl App {
     /// An app without handlers, that reads nothing from the environment.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    ///
+    /// #[handle(source = 0..3_u32)]
+    /// fn look(_n: u32) {}
+    ///
+    /// App::new().handler(look).config(Config::new().set("state.dir", "memory")).run().await
+    /// # });
+    /// ```
     pub fn new() -> Self {
         App {
             entries: Vec::new(),
@@ -123,6 +134,19 @@ impl App {
     }
 
     /// Gives a value to the handlers that take it as `State<T>`.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    ///
+    /// #[handle(source = 0..3_u32, sink = [print])]
+    /// fn scale(n: u32, factor: State<u32>) -> u32 {
+    ///     n * *factor
+    /// }
+    ///
+    /// slipstream::testing::app().handler(scale).state(10_u32).run().await
+    /// # });
+    /// ```
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.states.insert(TypeId::of::<T>(), Arc::new(value));
@@ -136,7 +160,7 @@ impl App {
         self
     }
 
-    /// Runs by this clock.
+    /// Runs by this clock; [`advance`](Running::advance) has an example.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -215,6 +239,17 @@ impl App {
     }
 
     /// Starts without handlers, for a program that only reads caches or sends records; it runs until it is stopped.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// static WORDS: Topic<String, u64> = Topic::new("words");
+    ///
+    /// let app = slipstream::testing::app().start_idle().await?;
+    /// app.scope(WORDS.send(("a".to_owned(), 1))).await?;
+    /// app.stop().await
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// As [`start`](App::start).

@@ -57,6 +57,13 @@ impl<K, V> Record<K, V> {
     }
 
     /// Sets the event time; without one the broker's clock counts.
+    ///
+    /// ```
+    /// use slipstream::prelude::*;
+    /// let noon = DateTime::from_timestamp(1_704_110_400, 0).unwrap();
+    /// let record = Record::new("ci1234".to_owned(), 4.7).at(noon);
+    /// assert_eq!(record.time(), Some(noon));
+    /// ```
     #[must_use]
     pub fn at(mut self, time: DateTime<Utc>) -> Self {
         self.about.timestamp = Some(time.timestamp_millis());
@@ -64,6 +71,19 @@ impl<K, V> Record<K, V> {
     }
 
     /// The partition that it was read from; 0 for one that was not read.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing::Broker;
+    /// static WORDS: Topic<String, u64> = Topic::new("words");
+    ///
+    /// let broker = Broker::new();
+    /// broker.write("words", Some(b"a"), Some(b"1")).await?;
+    /// let record = &broker.records(&WORDS)?[0];
+    /// assert_eq!((record.partition(), record.offset()), (0, 0));
+    /// # Ok(()) });
+    /// ```
     pub fn partition(&self) -> u32 {
         self.about.partition
     }
