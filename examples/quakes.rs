@@ -47,8 +47,12 @@ async fn table() -> Result<()> {
 async fn main() -> slipstream::Result<()> {
     let app = App::collected().config(Config::new().set("kafka.bootstrap.servers", "memory"));
     match std::env::args().nth(1).as_deref() {
+        None => app.on_stop(table).run().await,
         Some("feed") => app.only(["feed"]).run().await,
         Some("count") => app.only(["count"]).on_stop(table).run().await,
-        _ => app.on_stop(table).run().await,
+        Some(word) => {
+            eprintln!("there is no command `{word}`. Usage: quakes [feed | count]");
+            std::process::exit(2)
+        }
     }
 }

@@ -4,7 +4,7 @@
 
 use async_stream::stream;
 use futures_util::TryStreamExt as _;
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, Url};
 use slipstream::prelude::*;
 use sse_stream::{Sse, SseStream};
 
@@ -12,13 +12,24 @@ const WIKIPEDIA: &str = "https://stream.wikimedia.org/v2/stream/recentchange";
 const FIRST_WAIT: Duration = millis(100);
 const LONGEST_WAIT: Duration = secs(30);
 
+/// The server: the first argument, or Wikipedia.
+fn address() -> Result<Url> {
+    let given = std::env::args().nth(1).unwrap_or_else(|| WIKIPEDIA.to_owned());
+    let url = Url::parse(&given).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
+    url.ok_or_else(|| Error::msg(format!("`{given}` is not a URL. Usage: source [http://.. | https://..]")))
+}
+
+/// Asked before anything runs: what cannot be connected to is not tried again and again.
+async fn has_an_address() -> Result<()> {
+    address().map(drop)
+}
+
 /// The events of a server, without gap or double for as long as it honours `Last-Event-ID`, also over a restart.
 fn changes(Resume(last_id): Resume<String>) -> impl Stream<Item = At<String, String>> {
-    let url = std::env::args().nth(1).unwrap_or_else(|| WIKIPEDIA.to_owned());
     stream! {
         let (mut last_id, mut wait) = (last_id, FIRST_WAIT);
         loop {
-            match connect(&url, last_id.as_deref()).await {
+            match connect(last_id.as_deref()).await {
                 Ok(response) => {
                     let mut events = SseStream::from_bytes_stream(response.bytes_stream());
                     // An event that was cut off is no event: the server sends it again.
@@ -30,7 +41,7 @@ fn changes(Resume(last_id): Resume<String>) -> impl Stream<Item = At<String, Str
                         }
                     }
                 }
-                Err(error) => eprintln!("{url}: {error}; trying again in {wait:?}"),
+                Err(error) => eprintln!("{error}; trying again in {wait:?}"),
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
@@ -38,9 +49,9 @@ fn changes(Resume(last_id): Resume<String>) -> impl Stream<Item = At<String, Str
     }
 }
 
-async fn connect(url: &str, last_id: Option<&str>) -> Result<Response> {
+async fn connect(last_id: Option<&str>) -> Result<Response> {
     let client = Client::builder().user_agent("slipstream-example/0.1").build()?;
-    let request = client.get(url).header("Accept", "text/event-stream");
+    let request = client.get(address()?).header("Accept", "text/event-stream");
     let request = match last_id {
         Some(id) => request.header("Last-Event-ID", id),
         None => request,
@@ -63,5 +74,5 @@ fn milestone((n, _change): (u64, String)) -> Option<String> {
 async fn main() -> slipstream::Result<()> {
     // Which of rustls' providers does the cryptography is the program's choice.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    slipstream::run().await
+    App::collected().on_start(has_an_address).run().await
 }

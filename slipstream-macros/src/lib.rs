@@ -26,13 +26,31 @@ use proc_macro::TokenStream;
 /// | `key = \|m\| ..` | what `concurrency` goes by, where the message is no record |
 /// | `timeout = d` | how long a call may take, as a `Duration` |
 /// | `crate = path` | what the library is called here, if not `::slipstream` |
+///
+/// ```
+/// use slipstream::prelude::*;
+///
+/// #[handle(source = 1..4_u32, pipe = [accumulate], sink = [print], on_error = skip)]
+/// fn halve(sum: u32) -> Result<u32> {
+///     if sum % 2 == 0 { Ok(sum / 2) } else { Err(Error::msg("it is odd")) }
+/// }
+/// assert_eq!(halve(6).unwrap(), 3);
+/// ```
 #[proc_macro_attribute]
 pub fn handle(attribute: TokenStream, item: TokenStream) -> TokenStream {
     handle::expand(attribute.into(), item.into()).into()
 }
 
 /// Runs an async `main` on tokio, shows what the library logs, and ends with exit code 0, 1 (failed) or 2 (the wiring
-/// cannot run).
+/// cannot run). `main` returns a `Result<(), E>` whose `E` is `slipstream::Error` or any standard error; the option
+/// `crate = path` says what the library is called here, if not `::slipstream`.
+///
+/// ```
+/// #[slipstream::main]
+/// async fn main() -> std::io::Result<()> {
+///     Ok(())
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
     main_fn::expand(attribute.into(), item.into()).into()

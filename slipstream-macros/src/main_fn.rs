@@ -2,7 +2,7 @@
 
 use crate::input::Fn;
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::parse::Parser;
 use syn::{Ident, Path, Token};
 
@@ -31,14 +31,17 @@ fn try_expand(attribute: TokenStream, item: TokenStream) -> syn::Result<TokenStr
         let message = "`#[slipstream::main]` goes on `async fn main() -> slipstream::Result<()>`";
         return Err(syn::Error::new_spanned(signature, message));
     }
-    if let syn::ReturnType::Default = signature.output {
+    let syn::ReturnType::Type(_, returned) = &signature.output else {
         let message = "a program ends well or fails: write `async fn main() -> slipstream::Result<()>`";
         return Err(syn::Error::new_spanned(&signature.ident, message));
-    }
+    };
+    // What is wrong with the type is shown under it.
+    let span = syn::spanned::Spanned::span(returned);
+    let run = quote_spanned!(span=> #library::__private::main(main()));
     Ok(quote! {
         fn main() -> ::std::process::ExitCode {
             #inner
-            #library::__private::main(main())
+            #run
         }
     })
 }

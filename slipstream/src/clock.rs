@@ -49,6 +49,15 @@ impl Clock {
 
     /// Waits until this much time has passed.
     ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// let clock = slipstream::testing::stopped_clock();
+    /// let (sleeper, mover) = (clock.clone(), clock);
+    /// tokio::join!(sleeper.sleep(hours(1)), async { mover.advance(hours(1)) });
+    /// # Ok(()) });
+    /// ```
+    ///
     /// # Cancel safety
     /// Dropping the future forgets the wait.
     pub async fn sleep(&self, duration: Duration) {

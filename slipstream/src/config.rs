@@ -56,7 +56,7 @@ impl Config {
         self
     }
 
-    /// The value of a name.
+    /// The value of a name, by the environment if that has one.
     pub fn get(&self, name: &str) -> Option<&str> {
         let variable = name.replace(['.', '-'], "_").to_uppercase();
         self.environment.get(&variable).or_else(|| self.set.get(name)).map(String::as_str)

@@ -4,6 +4,14 @@ use std::error::Error as StdError;
 use std::fmt;
 
 /// Any error, as handlers and sinks may return it.
+///
+/// ```
+/// use slipstream::prelude::*;
+/// fn store(_n: u32) -> Result<(), slipstream::BoxError> { Err("no room".into()) }
+///
+/// #[handle(source = 0..3_u32, sink = [store], on_error = skip)]
+/// fn same(n: u32) -> u32 { n }
+/// ```
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The result of the library's functions, and the usual one of a handler.
@@ -146,19 +154,22 @@ impl fmt::Display for Error {
     }
 }
 
-/// Shows the whole chain of causes, since it is what a failing `main` prints.
+/// Shows the whole chain of causes, since it is what a failing `main` prints; a cause that has been said is not repeated.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)?;
+        let mut text = self.to_string();
         let mut cause = match (&self.0.message, &self.0.source) {
             (Some(_), Some(source)) => Some(&**source as &dyn StdError),
             (_, source) => source.as_ref().and_then(|source| source.source()),
         };
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let said = error.to_string();
+            if !text.contains(&said) {
+                text = format!("{text}: {said}");
+            }
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&text)
     }
 }
 

@@ -228,6 +228,21 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 ///
 /// `taken = done + filtered + skipped + dead + absorbed + held + open`; conflicts and retries are calls that were made
 /// again, not messages.
+///
+/// ```
+/// # slipstream::doc_test(async {
+/// use slipstream::prelude::*;
+///
+/// #[handle(source = 0..4_u32, sink = [print])]
+/// fn even(n: u32) -> Option<u32> { (n % 2 == 0).then_some(n) }
+///
+/// let app = slipstream::testing::app().handler(even).start().await?;
+/// app.wait().await?;
+/// let counts = app.report().handler("even");
+/// assert_eq!((counts.taken, counts.done, counts.filtered), (4, 2, 2));
+/// assert_eq!(counts.accounted(), counts.taken);
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessageCounts {
@@ -285,6 +300,20 @@ impl MessageCounts {
 /// What became of the outputs that one handler offered to one sink.
 ///
 /// `offered = delivered + failed + withdrawn + open`.
+///
+/// ```
+/// # slipstream::doc_test(async {
+/// use slipstream::prelude::*;
+///
+/// #[handle(source = 0..3_u32, sink = [print])]
+/// fn show(n: u32) -> u32 { n }
+///
+/// let app = slipstream::testing::app().handler(show).start().await?;
+/// app.wait().await?;
+/// let counts = app.report().sink("show", "print");
+/// assert_eq!((counts.offered, counts.delivered, counts.failed), (3, 3, 0));
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutputCounts {
@@ -324,6 +353,24 @@ impl OutputCounts {
 }
 
 /// What became of the records that a topic was read with: `received = handed + waiting`.
+///
+/// ```
+/// # slipstream::doc_test(async {
+/// use slipstream::prelude::*;
+/// use slipstream::testing::Broker;
+/// static WORDS: Topic<String, u64> = Topic::new("words").start(Start::Earliest).until_end();
+///
+/// #[handle(source = WORDS)]
+/// fn look(_n: &u64) {}
+///
+/// let broker = Broker::new();
+/// broker.write("words", Some(b"a"), Some(b"1")).await?;
+/// let app = broker.app().handler(look).start().await?;
+/// app.wait().await?;
+/// let counts = &app.report().sources[0];
+/// assert_eq!((counts.source.as_str(), counts.received, counts.handed), ("words", 1, 1));
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SourceCounts {

@@ -45,7 +45,7 @@ pub use clock::Clock;
 pub use config::Config;
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use flow::Flow;
-pub use handler::{EventTime, Headers, Key, One, State};
+pub use handler::{EventTime, Key, One, State};
 pub use ledger::{MessageCounts, OutputCounts, Report, SourceCounts};
 pub use pipe::{
     accumulate, chunks, dedup, enumerate, filter, filter_map, map, pairwise, scan, skip, take, take_until,
@@ -57,7 +57,7 @@ pub use sink::print;
 pub use slipstream_macros::{handle, main};
 pub use source::{At, Resume, every, iter, lines};
 pub use step::Ctx;
-pub use topic::{Codec, Json, Receipt, Record, Start, Topic, TopicKey, dead_letter};
+pub use topic::{Codec, Headers, Json, Receipt, Record, Start, Topic, TopicKey, dead_letter};
 
 /// Runs an example of the documentation.
 #[doc(hidden)]

@@ -18,8 +18,17 @@ fn counts(running: &Running, handler: &str) -> MessageCounts {
 async fn no_handlers_say_how_to_link_them() {
     let error = error_of(App::new()).await;
     assert_eq!((error.kind(), error.exit_code()), (ErrorKind::Preflight, 2));
-    // This binary has handlers, only none was chosen.
-    assert!(error.to_string().contains("no handler left"), "{error}");
+    // This binary has handlers, only none was given.
+    assert!(error.to_string().contains("was given no handlers"), "{error}");
+    let error = error_of(App::collected().only([])).await;
+    assert!(error.to_string().contains("check the names given to `only`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_handler_that_was_added_twice_is_told_apart_from_two_of_one_name() {
+    let error = error_of(testing::app().handler(one::first).handler(one::first)).await;
+    assert!(error.to_string().contains("`first` at tests/it/bad_input.rs:"), "{error}");
+    assert!(error.to_string().contains("was added 2 times"), "{error}");
 }
 
 fn plain() {}

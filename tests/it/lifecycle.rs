@@ -299,7 +299,10 @@ async fn it_runs_until_it_is_told_and_hooks_run_inside_of_it() {
 async fn a_start_hook_that_fails_is_a_reason_not_to_run() {
     let error =
         app().handler(ticked).on_start(async || Err(Error::msg("no table"))).start().await.err().unwrap();
-    assert_eq!((error.exit_code(), error.to_string()), (2, "no table".to_owned()));
+    assert_eq!(
+        (error.exit_code(), error.to_string()),
+        (2, "a hook of `on_start` failed: no table".to_owned())
+    );
 }
 
 #[tokio::test]

@@ -155,6 +155,7 @@ async fn dead_letters_are_the_bytes_that_came_with_what_went_wrong() {
     let told: Vec<_> =
         letters.iter().map(|letter| (letter.key.clone().unwrap(), letter.value.to_string())).collect();
     assert_eq!(told, [("b".to_owned(), "7".to_owned()), ("c".to_owned(), "{\"not\":1}".to_owned())]);
+    assert_eq!(letters[0].headers().get("slipstream-error"), Some(&b"no seven"[..]));
 }
 
 static HEADERS: Output<Vec<(String, String)>> = Output::new("headers");
@@ -257,7 +258,8 @@ async fn a_pipe_that_panics_stops_the_app_and_is_named() {
     ] {
         let (_running, error) = failed(app).await;
         let text = error.to_string();
-        assert!(text.contains("behind_a_panic") && text.contains("(pipe): panicked: in the pipe"), "{text}");
+        assert!(text.contains("`behind_a_panic` stopped in its source or pipe"), "{text}");
+        assert!(text.contains("panicked: in the pipe; no policy passes over that"), "{text}");
     }
 }
 

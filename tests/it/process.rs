@@ -22,7 +22,9 @@ fn end(mut child: Child, limit: Duration) -> (Option<i32>, String, String) {
     }
     let code = child.wait().unwrap().code();
     let (mut out, mut err) = (String::new(), String::new());
-    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_string(&mut out).unwrap();
+    }
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     (code, out, err)
 }
@@ -58,9 +60,21 @@ fn exit_codes_say_whether_it_ended_failed_or_could_not_run() {
         err.contains("error: `fails` stopped at `fails.source` message 2 (handler): one is too many"),
         "{err}"
     );
+    let last = err.lines().last().unwrap_or_default();
+    assert_eq!(last.matches("one is too many").count(), 1, "{err}");
+    assert!(!err.contains('\u{1b}'), "colours are for terminals: {err}");
     let (code, _, err) = end(start("lacks"), LONG);
     assert_eq!(code, Some(2));
     assert!(err.contains("State<u64>") && err.contains("exits.rs:"), "{err}");
+}
+
+#[test]
+fn it_ends_quietly_when_nobody_reads_what_it_prints() {
+    let mut child = start("prints");
+    first_line(&mut child);
+    drop(child.stdout.take());
+    let (code, _, err) = end(child, LONG);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
 }
 
 #[test]

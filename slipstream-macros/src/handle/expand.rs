@@ -46,7 +46,7 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
     let lane = lane(handler);
     let text = function.to_string();
     quote! {
-        #[allow(clippy::all, clippy::pedantic, unused_imports, non_snake_case)]
+        #[allow(clippy::all, clippy::pedantic, unused_imports, unused_qualifications, non_snake_case)]
         const _: () = {
             use #library::__private as __rt;
             use __rt::levels::*;

@@ -50,6 +50,8 @@ pub struct App {
     strangers: Vec<&'static str>,
     /// Names given to `only` that no handler has.
     misspelt: Vec<String>,
+    /// Whether `only` was used.
+    chosen: bool,
     states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     config: Config,
     clock: Clock,
@@ -68,11 +70,23 @@ impl Default for App {
 
 impl App {
     /// An app without handlers, that reads nothing from the environment.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    ///
+    /// #[handle(source = 0..3_u32)]
+    /// fn look(_n: u32) {}
+    ///
+    /// App::new().handler(look).config(Config::new().set("state.dir", "memory")).run().await
+    /// # });
+    /// ```
     pub fn new() -> Self {
         App {
             entries: Vec::new(),
             strangers: Vec::new(),
             misspelt: Vec::new(),
+            chosen: false,
             states: HashMap::new(),
             config: Config::new(),
             clock: Clock::system(),
@@ -110,6 +124,7 @@ impl App {
     /// ```
     #[must_use]
     pub fn only<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.chosen = true;
         let names: Vec<&str> = names.into_iter().collect();
         let has = |name: &str| self.entries.iter().any(|entry| entry.name == name);
         let missing = names.iter().filter(|name| !has(name)).map(|name| (*name).to_owned());
@@ -119,6 +134,19 @@ impl App {
     }
 
     /// Gives a value to the handlers that take it as `State<T>`.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    ///
+    /// #[handle(source = 0..3_u32, sink = [print])]
+    /// fn scale(n: u32, factor: State<u32>) -> u32 {
+    ///     n * *factor
+    /// }
+    ///
+    /// slipstream::testing::app().handler(scale).state(10_u32).run().await
+    /// # });
+    /// ```
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.states.insert(TypeId::of::<T>(), Arc::new(value));
@@ -132,7 +160,7 @@ impl App {
         self
     }
 
-    /// Runs by this clock.
+    /// Runs by this clock; [`advance`](Running::advance) has an example.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -172,7 +200,7 @@ impl App {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        self.on_start.push(Box::new(|| Box::pin(hook())));
+        self.on_start.push(hooked("on_start", hook));
         self
     }
 
@@ -195,7 +223,7 @@ impl App {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        self.on_stop.push(Box::new(|| Box::pin(hook())));
+        self.on_stop.push(hooked("on_stop", hook));
         self
     }
 
@@ -211,6 +239,17 @@ impl App {
     }
 
     /// Starts without handlers, for a program that only reads caches or sends records; it runs until it is stopped.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// static WORDS: Topic<String, u64> = Topic::new("words");
+    ///
+    /// let app = slipstream::testing::app().start_idle().await?;
+    /// app.scope(WORDS.send(("a".to_owned(), 1))).await?;
+    /// app.stop().await
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// As [`start`](App::start).
@@ -234,8 +273,11 @@ impl App {
                 return Err(Error::new(ErrorKind::Stopped, "the app was told to stop before it had started"));
             }
         };
-        let (first, second) = (supervise::signalled(heard.clone(), 1), supervise::signalled(heard, 2));
-        running.run_until(first, second).await
+        let first = async {
+            supervise::signalled(heard.clone(), 1).await;
+            tracing::info!("draining; once more aborts");
+        };
+        running.run_until(first, supervise::signalled(heard.clone(), 2)).await
     }
 
     /// Runs until all sources have ended, or until this future has: then it drains.
@@ -259,6 +301,21 @@ impl App {
     /// As [`run`](App::run).
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<()> {
         let running = self.start().await?;
+        let shutdown = async {
+            shutdown.await;
+            tracing::info!("draining");
+        };
         running.run_until(shutdown, std::future::pending()).await
     }
+}
+
+/// A hook whose error says that it was one.
+fn hooked<F, Fut>(what: &'static str, hook: F) -> Hook
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = Result<()>> + Send + 'static,
+{
+    let failed =
+        move |error: Error| Error::caused(error.kind(), format!("a hook of `{what}` failed: {error}"), error);
+    Box::new(move || Box::pin(async move { hook().await.map_err(failed) }))
 }

@@ -194,6 +194,10 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
     let mut jobs = Vec::new();
     let mut fed = BTreeSet::new();
     let downstream = Downstream::of(&plan);
+    // They are told of by name and place.
+    let caches = plan.needs.all.iter().filter(|(_, need)| matches!(need, Need::Cache(_)));
+    let keepers: Vec<String> = caches.map(|(who, _)| who.clone()).collect();
+    let keeps = |place: &str| keepers.iter().any(|who| who.ends_with(&format!(" at {place}")));
     for lane in plan.lanes {
         let name: Arc<str> = lane.name().into();
         let mut topic = None;
@@ -207,6 +211,7 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
                 topic: on_broker.clone(),
                 origin: used.origin,
                 position: position(shared, &name),
+                keeps: lane.members().iter().any(|(_, place)| keeps(place)),
                 deliver,
             });
             let until: Until = used.until_end.then(|| {

@@ -35,8 +35,8 @@ fn fns_named_apart_from_statics(plan: &mut Plan) {
 /// Checks what the handlers said, and what the app was given.
 pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
     let mut problems = Vec::new();
-    if app.entries.is_empty() && !app.idle {
-        problems.push(no_handlers(app));
+    if app.entries.is_empty() && app.strangers.is_empty() && !app.idle {
+        problems.push(no_handlers(app).to_owned());
     }
     for name in &app.misspelt {
         problems.push(format!("there is no handler `{name}` to choose"));
@@ -57,8 +57,8 @@ pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
     for lane in &plan.lanes {
         if let Some(handlers) = lane.cannot_share() {
             problems.push(format!(
-                "{} share the source `{}`, whose messages have no `Clone`, and take them by value: take them by \
-                 `&`, or derive `Clone`",
+                "{} share the source `{}`, whose messages have no `Clone`, and one takes them by value while the other \
+                 may still need them: take them by `&`, or derive `Clone`",
                 handlers.join(" and "),
                 lane.name()
             ));
@@ -69,14 +69,16 @@ pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
     report(&problems)
 }
 
-fn no_handlers(app: &App) -> String {
-    let found = super::registry::collected().len();
-    if found > 0 || !app.strangers.is_empty() {
-        return "there is no handler left to run: check the names given to `only`".to_owned();
+fn no_handlers(app: &App) -> &'static str {
+    if app.chosen {
+        return "there is no handler left to run: check the names given to `only`";
+    }
+    if !super::registry::collected().is_empty() {
+        return "the app was given no handlers: add them by `.handler(..)`, or take all of the program by \
+                `App::collected()`";
     }
     "there are no handlers. A handler is a fn with `#[handle(source = ..)]`; those of a library crate are linked only \
      if the crate is named somewhere: add `use that_crate as _;` to the binary"
-        .to_owned()
 }
 
 fn handlers_named_apart(app: &App, plan: &Plan, problems: &mut Vec<String>) {
@@ -91,7 +93,14 @@ fn handlers_named_apart(app: &App, plan: &Plan, problems: &mut Vec<String>) {
         }
         places.entry(&about.name).or_default().push(entry.place());
     }
-    for (name, places) in places.into_iter().filter(|(_, places)| places.len() > 1) {
+    for (name, mut places) in places.into_iter().filter(|(_, places)| places.len() > 1) {
+        places.sort();
+        let added = places.len();
+        places.dedup();
+        if let [place] = places.as_slice() {
+            problems.push(format!("the handler `{name}` at {place} was added {added} times: once is enough"));
+            continue;
+        }
         problems.push(format!(
             "several handlers are called `{name}`: {}; give them `name = \"..\"`, since positions and counts go by it",
             places.join(", ")

@@ -53,6 +53,19 @@ impl Running {
 
     /// Takes no further messages, lets those under way end, commits, and waits for that.
     ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    ///
+    /// #[handle(source = every(millis(1)))]
+    /// fn tick() {}
+    ///
+    /// let running = slipstream::testing::app().handler(tick).start().await?;
+    /// running.stop().await?;
+    /// running.assert_conserved();
+    /// # Ok(()) });
+    /// ```
+    ///
     /// # Errors
     /// As [`wait`](Running::wait), and if the deadline passed.
     ///
@@ -64,6 +77,14 @@ impl Running {
     }
 
     /// Ends the app at once: what is under way is dropped, what was committed stays.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// let running = slipstream::testing::app().start_idle().await?;
+    /// running.abort();
+    /// assert!(running.wait().await.is_err());
+    /// # Ok(()) });
+    /// ```
     pub fn abort(&self) {
         self.order(Orders::Abort);
     }
@@ -87,7 +108,6 @@ impl Running {
             ended = self.wait() => return ended,
             () = first => {}
         }
-        tracing::info!("draining; once more aborts");
         tokio::select! {
             ended = self.stop() => ended,
             () = second => {
@@ -99,6 +119,26 @@ impl Running {
 
     /// Holds a source back before its next message, until it is resumed as often for this reason.
     ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing::{self, Input};
+    /// static NUMBERS: Input<u32> = Input::new("numbers");
+    ///
+    /// #[handle(source = NUMBERS)]
+    /// fn look(_n: u32) {}
+    ///
+    /// let app = testing::app().handler(look).start().await?;
+    /// app.pause("numbers", "maintenance")?;
+    /// app.feed(&NUMBERS, [1])?;
+    /// app.quiet().await;
+    /// assert_eq!(app.report().handler("look").done, 0);
+    /// app.resume("numbers", "maintenance")?;
+    /// app.quiet().await;
+    /// assert_eq!(app.report().handler("look").done, 1);
+    /// # Ok(()) });
+    /// ```
+    ///
     /// # Errors
     /// If the app has no source of this name.
     pub fn pause(&self, source: &str, reason: &'static str) -> Result<()> {
@@ -106,7 +146,7 @@ impl Running {
         Ok(())
     }
 
-    /// Takes back one pause for this reason; the source runs when no reason is left.
+    /// Takes back one pause for this reason; the source runs when no reason is left. See [`pause`](Running::pause).
     ///
     /// # Errors
     /// If the app has no source of this name.
@@ -121,11 +161,36 @@ impl Running {
     }
 
     /// Runs a future as part of this app: its topics and caches are meant.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// static WORDS: Topic<String, u64> = Topic::new("words");
+    ///
+    /// let (one, two) = (slipstream::testing::app(), slipstream::testing::app());
+    /// let (one, two) = (one.start_idle().await?, two.start_idle().await?);
+    /// let record = ("a".to_owned(), 1);
+    /// assert!(WORDS.send(record.clone()).await.is_err(), "which of the two?");
+    /// assert!(two.scope(WORDS.send(record)).await?.is_some());
+    /// # drop(one);
+    /// # Ok(()) });
+    /// ```
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
         scope::enter(self.current(), future)
     }
 
     /// Runs a function as part of this app: its topics and caches are meant.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// static TOTALS: Cache<String, u64> = Cache::new("totals");
+    ///
+    /// let app = slipstream::testing::app().start_idle().await?;
+    /// app.enter(|| TOTALS.put("a", &1))?;
+    /// assert_eq!(app.enter(|| TOTALS.get("a"))?, Some(1));
+    /// # Ok(()) });
+    /// ```
     pub fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
         scope::enter_sync(self.current(), run)
     }
@@ -135,6 +200,17 @@ impl Running {
     }
 
     /// Commits what has ended by now.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// static TOTALS: Cache<String, u64> = Cache::new("totals");
+    ///
+    /// let app = slipstream::testing::app().start_idle().await?;
+    /// app.enter(|| TOTALS.put("a", &1))?;
+    /// app.flush().await?; // from here on it survives a crash
+    /// # Ok(()) });
+    /// ```
     ///
     /// # Errors
     /// If called inside of a handler or a sink, which could only wait for itself; or if the store cannot be written.

@@ -28,12 +28,22 @@ impl<K, V> FitsCache<K, V> for (K, V) {
 /// A cache as a sink.
 pub struct ToCache<'a, K, V>(&'a Cache<K, V>);
 
-impl<K, V> Resource for Cache<K, V>
-where
-    K: Key,
-    V: Serialize + DeserializeOwned + 'static,
-{
-    type Kind<'a> = ToCache<'a, K, V>;
+/// What a cache can keep.
+#[diagnostic::on_unimplemented(
+    message = "a cache cannot keep a `{Self}`",
+    label = "`{Self}` lacks serde's traits",
+    note = "derive them: `#[derive(Serialize, Deserialize)]`"
+)]
+pub trait Keeps: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<V: Serialize + DeserializeOwned> Keeps for V {}
+
+impl<K, V> Resource for Cache<K, V> {
+    type Kind<'a>
+        = ToCache<'a, K, V>
+    where
+        Self: 'a;
 
     fn kind(&self) -> ToCache<'_, K, V> {
         ToCache(self)
@@ -47,15 +57,13 @@ where
 /// Writes rows to a cache.
 struct CacheSink<'a, K, V>(&'a Cache<K, V>);
 
-impl<'a, K, V> ToCache<'a, K, V>
-where
-    K: Key,
-    V: Serialize + DeserializeOwned,
-{
+impl<'a, K, V> ToCache<'a, K, V> {
     /// As a sink for these outputs.
     pub fn fit<T: Send, P>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<'a, K, V, T, P>
     where
         T: FitsCache<K, V>,
+        K: Key,
+        V: Keeps,
     {
         CacheSink(self.0)
     }

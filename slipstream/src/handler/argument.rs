@@ -232,7 +232,8 @@ asides! {
 /// What a handler of a source that yields `Self` may take by `&`.
 #[diagnostic::on_unimplemented(
     message = "a handler of this source cannot take a `&{A}`",
-    label = "the source yields `{Self}`"
+    label = "the source yields `{Self}`",
+    note = "by `&` it takes the message itself; of a topic the value or the `Record`, and `(key, value)` by value"
 )]
 pub trait View<A: ?Sized, M> {
     /// The part that is looked at.

@@ -6,7 +6,7 @@ use crate::flow::Lent;
 use crate::lane::Message;
 use crate::needs::Needs;
 use crate::step::{Ctx, Step};
-use crate::topic::{About, Record};
+use crate::topic::{About, Headers, Record};
 use chrono::{DateTime, Utc};
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -104,33 +104,6 @@ pub struct KeyOf<K>(pub K);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventTime(pub DateTime<Utc>);
 
-/// The headers of the record that a message came from, in the order in which they were written.
-///
-/// ```
-/// use slipstream::prelude::*;
-///
-/// static QUAKES: Topic<String, f64> = Topic::new("quakes");
-///
-/// #[handle(source = QUAKES, sink = [print])]
-/// fn show(magnitude: f64, headers: Headers) -> String {
-///     format!("{magnitude} from {:?}", headers.get("agency"))
-/// }
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(pub(crate) Vec<(String, Option<bytes::Bytes>)>);
-
-impl Headers {
-    /// The value of the last header of this name.
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().filter(|(found, _)| *found == name).last().map(|(_, value)| value)
-    }
-
-    /// All headers, with an empty value where there is none.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
-    }
-}
-
 /// A message behind which a record is known: itself one, or described by one behind a pipe of ours.
 #[diagnostic::on_unimplemented(
     message = "this source's messages are not records, or a pipe that is not ours lost what described them",
@@ -216,7 +189,7 @@ where
     Message<T, D>: Described<M>,
 {
     fn look(message: &Message<T, D>, _: &Step) -> Result<Option<Self>> {
-        Ok(Some(Headers(message.about().headers.clone())))
+        Ok(Some(message.about().headers.clone()))
     }
 
     fn take(message: &mut Message<T, D>, _: Option<fn(&T) -> T>, step: &Step) -> Result<Self> {

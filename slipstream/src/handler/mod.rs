@@ -5,5 +5,5 @@ mod extract;
 mod returned;
 
 pub use argument::{As, Rest, by_record, keyed, mixed};
-pub use extract::{Asks, AsksNothing, EventTime, Headers, KeyOf as Key, State};
+pub use extract::{Asks, AsksNothing, EventTime, KeyOf as Key, State};
 pub use returned::{ByIterator, ByStream, ByValue, Checked, One, returned, sendable};

@@ -60,11 +60,23 @@ impl Step {
     }
 
     pub(super) fn stopped(&self, stage: Stage, error: Error) -> Error {
-        let (handler, origin, stage) = (&self.about().name, self.origin(), self.named(stage));
-        let text = format!(
-            "`{handler}` stopped at {origin} ({stage}): {error}; mend it and start again, or pass over such messages \
-             by `on_error = skip`"
-        );
+        let (handler, origin) = (&self.about().name, self.origin());
+        let text = match (stage, error.kind()) {
+            // Which message it was is not known: a source may have panicked over the one after the last.
+            (Stage::Pipe, _) => format!(
+                "`{handler}` stopped in its source or pipe, at or after {origin}: {error}; no policy passes over that: \
+                 mend it and start again"
+            ),
+            (_, ErrorKind::Misuse | ErrorKind::Log | ErrorKind::Store) => format!(
+                "`{handler}` stopped at {origin} ({}): {error}; no policy passes over that",
+                self.named(stage)
+            ),
+            _ => format!(
+                "`{handler}` stopped at {origin} ({}): {error}; mend it and start again, or pass over such messages by \
+                 `on_error = skip`",
+                self.named(stage)
+            ),
+        };
         Error::caused(ErrorKind::Stopped, text, error)
     }
 

@@ -67,6 +67,10 @@ pub(crate) struct Subscription {
     pub(crate) origin: Origin,
     /// The offset to read next, where the store knows one. Asked each time that a partition is taken up.
     pub(crate) position: Arc<dyn Fn(u32) -> Option<i64> + Send + Sync>,
+    /// Whether its handlers keep what they made of the records, so that a lost position is a lost state.
+    #[cfg_attr(not(feature = "kafka"), allow(dead_code))]
+    // topics in memory have no state that could be lost
+    pub(crate) keeps: bool,
     /// Bounded: when it is full the reader waits, without leaving the group.
     pub(crate) deliver: mpsc::Sender<Delivery>,
 }

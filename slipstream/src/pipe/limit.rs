@@ -116,7 +116,8 @@ impl<T, F: FnMut(&T) -> bool> Bound<T> for Until<F> {
     }
 }
 
-/// The messages up to and with the first for which this holds.
+/// The messages up to and with the first for which this holds: a predicate, other than the method of `StreamExt`, which
+/// takes a future.
 ///
 /// ```
 /// use slipstream::prelude::*;

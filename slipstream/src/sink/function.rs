@@ -1,7 +1,7 @@
 //! Does it take that? For functions: of one argument, sync or async, that return nothing or a `Result` of nothing.
 
 use super::offer::{NoSink, TakesTwo, ToFn};
-use super::{InHand, Ready, Shown};
+use super::{InHand, Ready, Sending, Shown};
 use crate::error::{BoxError, Error};
 use crate::flow::Flow;
 use crate::step::{Interrupt, Step};
@@ -12,17 +12,31 @@ use std::marker::PhantomData;
 /// What a sink that takes an `A` is given.
 #[diagnostic::on_unimplemented(
     message = "this sink cannot take what the handler sends",
-    label = "this sink takes `{A}`, the handler sends `{Self}`"
+    label = "this sink takes `{A}`, the handler sends `{T}`",
+    note = "a sink takes its argument by value, as the handler sends it"
 )]
-pub trait Fits<A> {
+pub trait Fits<A, T, M> {
     /// The argument.
-    fn fit(self) -> A;
+    fn fit(item: T) -> A;
 }
 
+/// Told apart by this, which nobody writes.
+pub struct AsItIs;
+
 #[diagnostic::do_not_recommend]
-impl<T> Fits<T> for T {
-    fn fit(self) -> T {
-        self
+impl<T> Fits<T, T, AsItIs> for Sending {
+    fn fit(item: T) -> T {
+        item
+    }
+}
+
+/// Nothing. With one implementation the compiler would know what a sink is sent before it has looked.
+pub enum Nothing {}
+
+#[diagnostic::do_not_recommend]
+impl<A> Fits<A, Nothing, Nothing> for Sending {
+    fn fit(item: Nothing) -> A {
+        match item {}
     }
 }
 
@@ -140,10 +154,11 @@ impl<E: Into<BoxError>> SinkFailure for E {}
 /// A function that takes a `T`.
 struct FnSink<F, A, R, M>(F, PhantomData<fn(A) -> (R, M)>);
 
-impl<F, A, R, T, M> Ready<T> for FnSink<F, A, R, M>
+impl<F, A, R, T, M, G> Ready<T> for FnSink<F, A, R, (M, G)>
 where
     F: Fn(A) -> R + Sync,
-    T: Fits<A> + Send,
+    Sending: Fits<A, T, G>,
+    T: Send,
     R: Settles<M>,
 {
     #[inline]
@@ -158,34 +173,37 @@ where
     }
 }
 
-impl<F, A, R, M> FnSink<F, A, R, M>
+impl<F, A, R, M, G> FnSink<F, A, R, (M, G)>
 where
     F: Fn(A) -> R,
     R: Settles<M>,
 {
     #[inline]
-    fn call<T: Fits<A>>(
+    fn call<T>(
         &self,
         item: T,
         step: &Step,
         at: usize,
         in_hand: InHand<'_>,
-    ) -> impl Future<Output = Result<(), Interrupt>> + Send {
+    ) -> impl Future<Output = Result<(), Interrupt>> + Send
+    where
+        Sending: Fits<A, T, G>,
+    {
         step.at_sink(at);
-        (self.0)(item.fit()).settle(in_hand)
+        (self.0)(Sending::fit(item)).settle(in_hand)
     }
 }
 
 impl<'a, F: Fn(A) -> R, A, R> ToFn<&'a F, A, R> {
     /// As a sink for these outputs.
-    pub fn fit<T: Send, P, M>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<'a, F, A, R, T, P, M>
+    pub fn fit<T: Send, P, M, G>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<'a, F, A, R, T, P, M, G>
     where
-        T: Fits<A>,
+        Sending: Fits<A, T, G>,
         R: Answer<M>,
         R: Settles<M>,
         F: Sync,
     {
-        FnSink(self.0, PhantomData)
+        FnSink::<_, _, _, (M, G)>(self.0, PhantomData)
     }
 }
 
@@ -195,7 +213,7 @@ where
     R: Answer<M>,
     R: Settles<M>,
 {
-    FnSink(f, PhantomData)
+    FnSink::<_, _, _, (M, AsItIs)>(f, PhantomData)
 }
 
 /// What is no sink, so that it is said so.

@@ -45,6 +45,10 @@ impl<T, P> Shown<T, P> {
     }
 }
 
+/// What stands for the handler where a bound is about what it sends. Not the output itself: the compiler would offer to
+/// lend that by `&`, in its own words.
+pub struct Sending;
+
 /// Asks how a handler's outputs are shown.
 pub struct SentBy<T>(PhantomData<fn() -> T>);
 
@@ -54,24 +58,27 @@ pub fn sent_by<O: Outputs + Sends>(_: &O) -> SentBy<O::Item> {
 }
 
 /// Copies an output for all sinks but the last.
-pub fn copies<T: Copies, P>(_: Shown<T, P>) -> fn(&T) -> T {
-    T::copy
+pub fn copies<T, P>(_: Shown<T, P>) -> fn(&T) -> T
+where
+    Sending: Copies<T>,
+{
+    Sending::copy
 }
 
-/// What several sinks need of an output.
+/// What several sinks need of an output, and a sink that is called again.
 #[diagnostic::on_unimplemented(
-    message = "several sinks need a message that can be cloned",
-    label = "the handler sends `{Self}`, which is not `Clone`"
+    message = "several sinks, and `retry`, need a message that can be cloned",
+    label = "the handler sends `{T}`, which is not `Clone`"
 )]
-pub trait Copies: Sized {
+pub trait Copies<T> {
     /// A copy.
-    fn copy(&self) -> Self;
+    fn copy(item: &T) -> T;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Clone> Copies for T {
-    fn copy(&self) -> T {
-        self.clone()
+impl<T: Clone> Copies<T> for Sending {
+    fn copy(item: &T) -> T {
+        item.clone()
     }
 }
 
@@ -94,16 +101,19 @@ pub fn send<'a, T, S: Ready<T>>(
 ///
 /// # Errors
 /// What the sink failed with the last time.
-pub async fn resend<T: Copies + Send, S: Ready<T> + Sync>(
+pub async fn resend<T: Send, S: Ready<T> + Sync>(
     step: &Step,
     at: usize,
     item: T,
     sink: &S,
-) -> Result<(), Interrupt> {
+) -> Result<(), Interrupt>
+where
+    Sending: Copies<T>,
+{
     let Some(retry) = step.about().policy.retry else { return send(step, at, item, sink).await };
     for attempt in 0..retry.times {
         // In an async block, since a function that is not async is called before anything is polled.
-        let mut given = std::pin::pin!(async { send(step, at, item.copy(), sink).await });
+        let mut given = std::pin::pin!(async { send(step, at, Sending::copy(&item), sink).await });
         let given = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| given.as_mut().poll(cx))) {
             Ok(polled) => polled,
             Err(panic) => Poll::Ready(Err(Interrupt::panicked(&*panic))),

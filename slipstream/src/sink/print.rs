@@ -10,7 +10,8 @@ use std::marker::PhantomData;
 /// The type of [`print`].
 pub struct Print;
 
-/// Prints what the handler sends, a line each: by `Display`, or by `Debug` where there is no `Display`.
+/// Prints what the handler sends, a line each: by `Display`, or by `Debug` where there is no `Display`. When nobody reads
+/// the standard output any more, as behind `| head`, the app drains and ends well.
 ///
 /// ```
 /// use slipstream::prelude::*;
@@ -116,9 +117,13 @@ impl<T: Send, P: Prints<T>> Ready<T> for PrintSink<P> {
     async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
         let in_hand = InHand::take(step.outputs(at)).held(step).await?;
         step.at_sink(at);
-        P::print(&item, &mut std::io::stdout().lock())
-            .map_err(|error| Interrupt::Failed(Error::boxed(error)))?;
-        in_hand.delivered();
+        match P::print(&item, &mut std::io::stdout().lock()) {
+            Ok(()) => in_hand.delivered(),
+            // As `head` does when it has enough. Nothing has failed, but nothing more is wanted: what is dropped here is
+            // counted as failed, and no policy asks for it again.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => step.app().gates.drain(),
+            Err(error) => return Err(Interrupt::Failed(Error::boxed(error))),
+        }
         Ok(())
     }
 }

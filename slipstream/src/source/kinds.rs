@@ -18,11 +18,11 @@ pub struct AnIterator;
     note = "its messages, and what it holds, must be `Send` and `'static`"
 )]
 pub trait Shared<M>: 'static {
-    /// What it yields.
-    type Item: Send + 'static;
+    /// The source; of a topic, one that has yet to be asked whether it can be read.
+    type Source;
 
     /// The source that all who name it share.
-    fn share(&'static self) -> Source<Self::Item>;
+    fn share(&'static self) -> Self::Source;
 }
 
 #[diagnostic::do_not_recommend]
@@ -31,7 +31,7 @@ where
     F: Fn() -> S + Send + Sync + 'static,
     S: Stream<Item: Send + 'static> + Send + 'static,
 {
-    type Item = S::Item;
+    type Source = Source<S::Item>;
 
     fn share(&'static self) -> Source<S::Item> {
         Source::of_stream(identity::<F>(), fn_name::<F>(), self)
@@ -44,7 +44,7 @@ where
     F: Fn() -> I + Send + Sync + 'static,
     I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
 {
-    type Item = I::Item;
+    type Source = Source<I::Item>;
 
     fn share(&'static self) -> Source<I::Item> {
         Source::of_stream(identity::<F>(), fn_name::<F>(), || futures_util::stream::iter(self()))

@@ -172,7 +172,7 @@ pub trait Copied: Sized {
 impl<T> Copied for Source<T> {}
 
 /// A shared source: the value of a path.
-pub fn shared<M, S: Shared<M>>(path: &'static S) -> Source<S::Item> {
+pub fn shared<M, S: Shared<M>>(path: &'static S) -> S::Source {
     path.share()
 }
 

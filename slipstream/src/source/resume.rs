@@ -29,7 +29,13 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resume<P>(pub Option<P>);
 
-/// An item with its position in its source; see [`Resume`].
+/// An item with its position in its source; [`Resume`] says what for.
+///
+/// ```
+/// use slipstream::prelude::*;
+/// let At(position, item) = At(7_u64, "the seventh");
+/// assert_eq!((position, item), (7, "the seventh"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At<P, T>(pub P, pub T);
 
@@ -44,7 +50,7 @@ where
     T: Send + 'static,
     S: Stream<Item = At<P, T>> + Send + 'static,
 {
-    type Item = T;
+    type Source = Source<T>;
 
     fn share(&'static self) -> Source<T> {
         source(identity::<F>(), fn_name::<F>(), self)

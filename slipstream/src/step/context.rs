@@ -35,6 +35,21 @@ impl Ctx {
 
     /// Names the message for sinks that must not act twice: source, partition and offset for a topic; source and
     /// running number, which starts again with the app, for what has no positions.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing::{self, Output};
+    /// static SEEN: Output<String> = Output::new("seen");
+    ///
+    /// #[handle(source = ["a", "b"], sink = [SEEN])]
+    /// fn name(_word: &str, ctx: Ctx) -> String { ctx.id() }
+    ///
+    /// let app = testing::app().handler(name).start().await?;
+    /// app.wait().await?;
+    /// assert_eq!(app.drain(&SEEN)?, ["name.source/1", "name.source/2"]);
+    /// # Ok(()) });
+    /// ```
     pub fn id(&self) -> String {
         let source = self.0.source();
         match self.0.last() {
@@ -45,6 +60,20 @@ impl Ctx {
 
     /// Holds a source back, before its next message, until it is resumed as often for this reason.
     ///
+    /// ```
+    /// use slipstream::prelude::*;
+    ///
+    /// /// Nothing is taken from `orders` in the first five seconds of a minute.
+    /// #[handle(source = every(secs(1)))]
+    /// fn watch(n: u64, ctx: Ctx) -> Result<()> {
+    ///     match n % 60 {
+    ///         0 => ctx.pause("orders", "top of the minute"),
+    ///         5 => ctx.resume("orders", "top of the minute"),
+    ///         _ => Ok(()),
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// If the app has no source of this name.
     pub fn pause(&self, source: &str, reason: &'static str) -> Result<()> {
@@ -52,7 +81,7 @@ impl Ctx {
         Ok(())
     }
 
-    /// Takes back one pause for this reason; the source runs when no reason is left.
+    /// Takes back one pause for this reason; the source runs when no reason is left. See [`pause`](Ctx::pause).
     ///
     /// # Errors
     /// If the app has no source of this name.

@@ -56,6 +56,26 @@ impl Broker {
 
     /// All records of a topic: by partition, then in order.
     ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing::Broker;
+    /// static DEAD: Topic<Option<String>, String> = Topic::new("dead");
+    ///
+    /// #[handle(source = ["7", "seven"], on_error = dead_letter(&DEAD))]
+    /// fn parse(word: &str) -> Result<()> {
+    ///     word.parse::<u32>()?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let broker = Broker::new();
+    /// broker.app().handler(parse).run().await?;
+    /// let letters = broker.records(&DEAD)?;
+    /// assert_eq!(letters[0].value, "seven");
+    /// assert_eq!(letters[0].headers().get("slipstream-handler"), Some(&b"parse"[..]));
+    /// # Ok(()) });
+    /// ```
+    ///
     /// # Errors
     /// If one of them cannot be decoded.
     pub fn records<K: TopicKey, V, C: Codec<V>>(&self, topic: &Topic<K, V, C>) -> Result<Vec<Record<K, V>>> {
@@ -64,6 +84,23 @@ impl Broker {
     }
 
     /// Writes a record of any bytes, as a broken producer might.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing::Broker;
+    /// static WORDS: Topic<String, u64> = Topic::new("words").start(Start::Earliest).until_end();
+    ///
+    /// #[handle(source = WORDS, on_error = skip)]
+    /// fn look(_n: &u64) {}
+    ///
+    /// let broker = Broker::new();
+    /// broker.write("words", Some(b"a"), Some(b"no number")).await?;
+    /// let app = broker.app().handler(look).start().await?;
+    /// app.wait().await?;
+    /// assert_eq!(app.report().handler("look").skipped, 1);
+    /// # Ok(()) });
+    /// ```
     ///
     /// # Errors
     /// If the topic refuses it.

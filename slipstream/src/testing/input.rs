@@ -98,7 +98,7 @@ pub struct AnInput;
 
 #[diagnostic::do_not_recommend]
 impl<T: Send + 'static> Shared<AnInput> for Input<T> {
-    type Item = T;
+    type Source = Source<T>;
 
     fn share(&'static self) -> Source<T> {
         let open = Arc::new(|opening: &crate::source::Opening| {

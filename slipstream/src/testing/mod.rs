@@ -61,7 +61,7 @@ pub fn stopped_clock() -> Clock {
 
 /// What tests ask of a running app.
 impl Running {
-    /// Hands messages to an input.
+    /// Hands messages to an input; the [kit](crate::testing) has an example.
     ///
     /// # Errors
     /// If the input has ended.
@@ -122,6 +122,23 @@ impl Running {
     }
 
     /// Lets the app run until nothing moves any more: no count has changed for a while.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing::{self, Input, Output};
+    /// static NUMBERS: Input<u32> = Input::new("numbers");
+    /// static SEEN: Output<u32> = Output::new("seen");
+    ///
+    /// #[handle(source = NUMBERS, sink = [SEEN])]
+    /// fn same(n: u32) -> u32 { n }
+    ///
+    /// let app = testing::app().handler(same).start().await?;
+    /// app.feed(&NUMBERS, [1, 2])?;
+    /// app.quiet().await; // the input has not ended, so that `wait` would wait for ever
+    /// assert_eq!(app.drain(&SEEN)?, [1, 2]);
+    /// # Ok(()) });
+    /// ```
     ///
     /// # Cancel safety
     /// Dropping the future only stops waiting.

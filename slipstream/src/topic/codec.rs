@@ -25,8 +25,10 @@ use serde::de::DeserializeOwned;
 /// static SHOUTS: Topic<String, String, Upper> = Topic::new("shouts");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot write a `{T}`",
-    note = "the default codec, `Json`, needs `Serialize` and `Deserialize`"
+    message = "a message for a topic must be written and read, and the topic's codec cannot do that for `{T}`",
+    label = "`{T}` lacks what the codec `{Self}` needs",
+    note = "the default codec, `Json`, needs serde's traits: `#[derive(Serialize, Deserialize)]`",
+    note = "or name another codec: `Topic<K, V, Codec>`"
 )]
 pub trait Codec<T>: 'static {
     /// Writes a value.

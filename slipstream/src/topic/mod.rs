@@ -5,6 +5,7 @@
 mod codec;
 mod dead;
 mod definition;
+mod headers;
 mod record;
 mod sink;
 mod source;
@@ -13,6 +14,7 @@ pub use codec::{Codec, Json};
 pub use dead::dead_letter;
 pub(crate) use definition::Definition;
 pub use definition::Start;
+pub use headers::Headers;
 pub(crate) use record::About;
 pub(crate) use record::decode;
 pub use record::{Record, TopicKey};
@@ -116,12 +118,31 @@ impl<K: TopicKey, V, C: Codec<V>> Topic<K, V, C> {
             )
         })?;
         let (headers, timestamp) =
-            about.map(|about| (about.headers.clone(), about.timestamp)).unwrap_or_default();
+            about.map(|about| (about.headers.0.clone(), about.timestamp)).unwrap_or_default();
         Ok(Outgoing { topic, partition: None, key, value: Some(value), headers, timestamp })
     }
 
     /// Writes a record. Inside of a handler it is sent when the step ends, and nothing is returned; outside, waits
     /// until it is acknowledged.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing::Broker;
+    /// static WORDS: Topic<String, u64> = Topic::new("words");
+    ///
+    /// #[handle(source = ["a", "bb"])]
+    /// async fn measure(word: &'static str) -> Result<()> {
+    ///     let receipt = WORDS.send(Record::new(word.to_owned(), word.len() as u64).header("by", "measure")).await?;
+    ///     assert_eq!(receipt, None, "it is sent with the end of this call");
+    ///     Ok(())
+    /// }
+    ///
+    /// let broker = Broker::new();
+    /// broker.app().handler(measure).run().await?;
+    /// assert_eq!(broker.records(&WORDS)?.len(), 2);
+    /// # Ok(()) });
+    /// ```
     ///
     /// # Errors
     /// If the value cannot be encoded, outside of an app, or if the record is not delivered.

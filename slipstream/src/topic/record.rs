@@ -1,9 +1,10 @@
 //! A record: key, value, and what describes them.
 
+use super::Headers;
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::keys::Key;
 use crate::lane::{Letter, RawLetter};
-use crate::log::{Incoming, RawHeaders};
+use crate::log::Incoming;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
@@ -32,7 +33,7 @@ pub struct About {
     pub(crate) offset: i64,
     /// Milliseconds since 1970, UTC.
     pub(crate) timestamp: Option<i64>,
-    pub(crate) headers: RawHeaders,
+    pub(crate) headers: Headers,
     /// The bytes as they came, for a dead-letter topic: sharing them costs no copy.
     pub(crate) raw: Option<(Option<Bytes>, Option<Bytes>)>,
 }
@@ -46,11 +47,23 @@ impl<K, V> Record<K, V> {
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
-        self.about.headers.push((name.into(), Some(Bytes::from(value.into()))));
+        self.about.headers.push(name.into(), value.into());
         self
     }
 
+    /// Its headers; those of a dead letter say why it died.
+    pub fn headers(&self) -> &Headers {
+        &self.about.headers
+    }
+
     /// Sets the event time; without one the broker's clock counts.
+    ///
+    /// ```
+    /// use slipstream::prelude::*;
+    /// let noon = DateTime::from_timestamp(1_704_110_400, 0).unwrap();
+    /// let record = Record::new("ci1234".to_owned(), 4.7).at(noon);
+    /// assert_eq!(record.time(), Some(noon));
+    /// ```
     #[must_use]
     pub fn at(mut self, time: DateTime<Utc>) -> Self {
         self.about.timestamp = Some(time.timestamp_millis());
@@ -58,6 +71,19 @@ impl<K, V> Record<K, V> {
     }
 
     /// The partition that it was read from; 0 for one that was not read.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing::Broker;
+    /// static WORDS: Topic<String, u64> = Topic::new("words");
+    ///
+    /// let broker = Broker::new();
+    /// broker.write("words", Some(b"a"), Some(b"1")).await?;
+    /// let record = &broker.records(&WORDS)?[0];
+    /// assert_eq!((record.partition(), record.offset()), (0, 0));
+    /// # Ok(()) });
+    /// ```
     pub fn partition(&self) -> u32 {
         self.about.partition
     }
@@ -88,7 +114,7 @@ impl<K, V> From<(K, V)> for Record<K, V> {
 impl<K, V> Letter for Record<K, V> {
     fn letter(&self) -> Option<RawLetter> {
         let (key, value) = self.about.raw.clone()?;
-        Some(RawLetter { key, value, headers: self.about.headers.clone() })
+        Some(RawLetter { key, value, headers: self.about.headers.0.clone() })
     }
 }
 
@@ -155,7 +181,7 @@ pub(crate) fn decode<K: TopicKey, V, C: super::Codec<V>>(raw: &Incoming) -> Resu
         partition: raw.partition,
         offset: raw.offset,
         timestamp: raw.timestamp,
-        headers: raw.headers.clone(),
+        headers: Headers(raw.headers.clone()),
         raw: Some((raw.key.clone(), raw.value.clone())),
     };
     Ok(Record { key, value, about })

@@ -4,7 +4,6 @@ use super::{About, Codec, Record, Topic, TopicKey};
 use crate::needs::Needs;
 use crate::sink::{InHand, Ready, Resource, Shown};
 use crate::step::{Interrupt, Step};
-use bytes::Bytes;
 
 /// What a topic takes.
 #[diagnostic::on_unimplemented(
@@ -13,36 +12,39 @@ use bytes::Bytes;
     note = "it also takes `(Option<{K}>, {V})` and `Record<{K}, {V}>`"
 )]
 pub trait FitsTopic<K, V> {
-    /// The key's bytes, the value, and what describes the record.
-    fn parts(&self) -> (Option<Bytes>, &V, Option<&About>);
+    /// The key, the value, and what describes the record.
+    fn parts(&self) -> (Option<&K>, &V, Option<&About>);
 }
 
 #[diagnostic::do_not_recommend]
-impl<K: TopicKey, V> FitsTopic<K, V> for (K, V) {
-    fn parts(&self) -> (Option<Bytes>, &V, Option<&About>) {
-        (self.0.write(), &self.1, None)
+impl<K, V> FitsTopic<K, V> for (K, V) {
+    fn parts(&self) -> (Option<&K>, &V, Option<&About>) {
+        (Some(&self.0), &self.1, None)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<K: TopicKey, V> FitsTopic<K, V> for (Option<K>, V) {
-    fn parts(&self) -> (Option<Bytes>, &V, Option<&About>) {
-        (self.0.as_ref().and_then(TopicKey::write), &self.1, None)
+impl<K, V> FitsTopic<K, V> for (Option<K>, V) {
+    fn parts(&self) -> (Option<&K>, &V, Option<&About>) {
+        (self.0.as_ref(), &self.1, None)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<K: TopicKey, V> FitsTopic<K, V> for Record<K, V> {
-    fn parts(&self) -> (Option<Bytes>, &V, Option<&About>) {
-        (self.key.write(), &self.value, Some(&self.about))
+impl<K, V> FitsTopic<K, V> for Record<K, V> {
+    fn parts(&self) -> (Option<&K>, &V, Option<&About>) {
+        (Some(&self.key), &self.value, Some(&self.about))
     }
 }
 
 /// A topic as a sink.
 pub struct ToTopic<'a, K, V, C>(&'a Topic<K, V, C>);
 
-impl<K: TopicKey, V: 'static, C: Codec<V>> Resource for Topic<K, V, C> {
-    type Kind<'a> = ToTopic<'a, K, V, C>;
+impl<K, V, C> Resource for Topic<K, V, C> {
+    type Kind<'a>
+        = ToTopic<'a, K, V, C>
+    where
+        Self: 'a;
 
     fn kind(&self) -> ToTopic<'_, K, V, C> {
         ToTopic(self)
@@ -57,11 +59,13 @@ impl<K: TopicKey, V: 'static, C: Codec<V>> Resource for Topic<K, V, C> {
 /// Writes records to a topic.
 struct TopicSink<'a, K, V, C>(&'a Topic<K, V, C>);
 
-impl<'a, K: TopicKey, V, C: Codec<V>> ToTopic<'a, K, V, C> {
+impl<'a, K, V, C> ToTopic<'a, K, V, C> {
     /// As a sink for these outputs.
     pub fn fit<T: Send + Sync, P>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<'a, K, V, C, T, P>
     where
         T: FitsTopic<K, V>,
+        K: TopicKey,
+        C: Codec<V>,
     {
         TopicSink(self.0)
     }
@@ -77,6 +81,7 @@ where
         step.at_sink(at);
         let in_hand = InHand::take(step.outputs(at));
         let (key, value, about) = item.parts();
+        let key = key.and_then(TopicKey::write);
         step.stage_record(at, self.0.outgoing(step.app(), key, value, about)?);
         in_hand.staged();
         Ok(())

@@ -18,11 +18,33 @@ use tokio::sync::mpsc;
 /// Told apart by this, which nobody writes: a static topic.
 pub struct ATopic;
 
-#[diagnostic::do_not_recommend]
-impl<K: TopicKey, V: Send + 'static, C: Codec<V>> Shared<ATopic> for Topic<K, V, C> {
-    type Item = Record<K, V>;
+/// A topic that is named as a source. Whether its records can be read is asked next, so that a type without serde's
+/// traits is said to be one.
+pub struct Named<K: 'static, V: 'static, C: 'static>(&'static Topic<K, V, C>);
 
-    fn share(&'static self) -> Source<Record<K, V>> {
+#[diagnostic::do_not_recommend]
+impl<K: 'static, V: Send + 'static, C: 'static> Shared<ATopic> for Topic<K, V, C> {
+    type Source = Named<K, V, C>;
+
+    fn share(&'static self) -> Named<K, V, C> {
+        Named(self)
+    }
+}
+
+impl<K, V, C> Named<K, V, C> {
+    /// The source; its errors are apart already.
+    pub fn untry(self) -> Source<Record<K, V>>
+    where
+        K: TopicKey,
+        V: Send,
+        C: Codec<V>,
+    {
+        self.0.source()
+    }
+}
+
+impl<K: TopicKey, V: Send + 'static, C: Codec<V>> Topic<K, V, C> {
+    fn source(&'static self) -> Source<Record<K, V>> {
         let definition = self.definition();
         let id = SourceId::Static(definition.slot.index());
         let topic = TopicUse {

@@ -18,6 +18,11 @@ fn fails(n: u32) -> Result<()> {
     if n == 1 { Err(Error::msg("one is too many")) } else { Ok(()) }
 }
 
+#[handle(source = every(millis(1)), sink = [print])]
+fn prints(n: u64) -> u64 {
+    n
+}
+
 #[handle(source = 0..3_u32)]
 fn lacks(_n: u32, _limit: State<u64>) {}
 
@@ -49,6 +54,7 @@ async fn main() -> Result<()> {
     });
     match std::env::args().nth(1).as_deref() {
         Some("ends") => app.handler(ends).run().await,
+        Some("prints") => testing::app().handler(prints).run().await,
         Some("fails") => app.handler(fails).run().await,
         Some("lacks") => app.handler(lacks).run().await,
         Some("sleeps") => app.handler(sleeps).run().await,

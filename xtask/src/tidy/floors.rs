@@ -88,7 +88,7 @@ fn uses(file: &Source) -> Vec<(usize, String)> {
 }
 
 /// What a `pub use` of `lib.rs` shows, and from which module: `pub use error::Error` gives (`Error`, `error`).
-fn exports(text: &str) -> Vec<(String, String)> {
+pub(super) fn exports(text: &str) -> Vec<(String, String)> {
     let code: String = without_tests(text).iter().map(|(_, line)| split_comment(line).0).collect();
     let trees = code.split("pub use ").skip(1);
     let leaves =

@@ -2,6 +2,7 @@
 //! its test.
 
 mod code;
+mod examples;
 mod floors;
 mod manifest;
 mod panics;
@@ -52,6 +53,7 @@ pub(crate) fn run() -> Result<bool> {
         found.extend(problems.map(|(line, what)| format!("{}:{line}: {what}", source.path)));
     }
     found.extend(floors::check(&sources));
+    found.extend(examples::check(&sources));
     found.extend(manifest::check(&manifests));
     for problem in &found {
         println!("{problem}");

@@ -8,7 +8,13 @@ fn the_least_that_is_a_handler() {
     let all = expanded("source = timer", "fn tick() {}");
     expect![[r#"
         fn tick() {}
-        #[allow(clippy::all, clippy::pedantic, unused_imports, non_snake_case)]
+        #[allow(
+            clippy::all,
+            clippy::pedantic,
+            unused_imports,
+            unused_qualifications,
+            non_snake_case
+        )]
         const _: () = {
             use ::slipstream::__private as __rt;
             use __rt::levels::*;

@@ -59,7 +59,8 @@ pub(crate) fn subscription(
     room: usize,
 ) -> (Subscription, Reading) {
     let (deliver, receiver) = mpsc::channel(room);
-    let subscription = Subscription { topic: topic.clone(), origin, position: Arc::new(position), deliver };
+    let subscription =
+        Subscription { topic: topic.clone(), origin, position: Arc::new(position), keeps: false, deliver };
     (subscription, Reading { receiver, assigned: None, records: vec![], ends: vec![], failed: None })
 }
 

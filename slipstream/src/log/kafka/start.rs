@@ -14,12 +14,13 @@ pub(super) struct Start {
     pub(super) topic: Arc<str>,
     origin: Origin,
     position: Arc<dyn Fn(u32) -> Option<i64> + Send + Sync>,
+    keeps: bool,
 }
 
 impl Start {
     pub(super) fn of(subscription: &Subscription) -> Self {
-        let Subscription { topic, origin, position, .. } = subscription;
-        Start { topic: topic.clone(), origin: *origin, position: position.clone() }
+        let Subscription { topic, origin, position, keeps, .. } = subscription;
+        Start { topic: topic.clone(), origin: *origin, position: position.clone(), keeps: *keeps }
     }
 
     /// The offset to read first, by partition, each of them one that the log holds.
@@ -49,6 +50,8 @@ impl Start {
             consumer.committed_offsets(asked, left(deadline)).map_err(failed)?
         };
         let mut starts = BTreeMap::new();
+        // Where the group has read before, and the state has not.
+        let mut stateless = Vec::new();
         for (partition, known) in known {
             let group = match committed.find_partition(topic, number(partition)) {
                 Some(found) => {
@@ -57,6 +60,9 @@ impl Start {
                 }
                 None => None,
             };
+            if known.is_none() && group.is_some() && self.keeps {
+                stateless.push(partition);
+            }
             let (low, high) =
                 consumer.fetch_watermarks(topic, number(partition), left(deadline)).map_err(failed)?;
             let start = known.or(group).unwrap_or(match self.origin {
@@ -65,6 +71,13 @@ impl Start {
             });
             check(topic, partition, start, low, high)?;
             starts.insert(partition, start);
+        }
+        if !stateless.is_empty() {
+            tracing::warn!(
+                "the state is missing for topic `{topic}`, partitions {stateless:?}: the group goes on where it was, and \
+                 what was made of the records before is not in the caches; `state.dir` says where the state is looked \
+                 for"
+            );
         }
         Ok(starts)
     }

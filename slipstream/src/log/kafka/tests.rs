@@ -207,7 +207,8 @@ fn a_broker_that_is_not_there_holds_nobody_up() {
     assert!(said.contains("127.0.0.1:1") && said.contains("refused") && !said.contains(CANARY), "{said}");
     let (deliver, _lane) = tokio::sync::mpsc::channel::<Delivery>(1);
     let position = Arc::new(|_| None);
-    let subscription = Subscription { topic: "t".into(), origin: Origin::Earliest, position, deliver };
+    let subscription =
+        Subscription { topic: "t".into(), origin: Origin::Earliest, position, keeps: false, deliver };
     assert!(log.subscribe("g", vec![subscription]).is_err());
     assert!(start.elapsed() < Duration::from_secs(22), "{:?}", start.elapsed());
 

@@ -1,0 +1,5 @@
+#[slipstream::main]
+async fn main() -> u32 {
+//~                ^^^
+    3
+}
