@@ -19,7 +19,7 @@ pub struct AChannel;
 
 #[diagnostic::do_not_recommend]
 impl<T: Send + 'static> Shared<AChannel> for Channel<T> {
-    type Item = T;
+    type Source = Source<T>;
 
     fn share(&'static self) -> Source<T> {
         let queue = QueueUse { named: self.named(), kept: self.codec.is_some() };
