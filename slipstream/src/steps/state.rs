@@ -12,7 +12,6 @@ use tokio::sync::Notify;
 /// The names of rows that are not a cache's. A cache's name cannot start with this.
 pub(crate) const RESERVED: &str = "slipstream/";
 const PLACES: &str = "slipstream/places";
-const SEQUENCE: &str = "slipstream/sequence";
 
 /// Above this the open generation makes lanes wait before their next step.
 const OPEN_BYTES: usize = 64 * 1024 * 1024;
@@ -20,7 +19,7 @@ const OPEN_BYTES: usize = 64 * 1024 * 1024;
 /// All state of an app: what steps wrote, and the store behind it.
 pub(crate) struct State {
     protocol: Protocol,
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     /// Told whenever a hold may have been released or a commit has ended.
     changed: Notify,
     /// Told when a commit is wanted before its time.
@@ -29,11 +28,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn open(store: Arc<dyn Store>) -> Result<Self> {
-        let sequence = store.get(&store::prefix(SEQUENCE))?;
-        let sequence = sequence.and_then(|bytes| Some(u64::from_be_bytes(bytes[..].try_into().ok()?)));
+    pub(crate) fn open(store: Arc<Store>) -> Result<Self> {
         Ok(State {
-            protocol: Protocol::after(sequence.unwrap_or(0)),
+            protocol: Protocol::after(store.sequence()?),
             store,
             changed: Notify::new(),
             wanted: Notify::new(),
@@ -61,7 +58,7 @@ impl State {
         let mut from = from.clone();
         loop {
             let overlay = self.protocol.scan(&from, to);
-            let stored = self.store.range(&from, to, PAGE)?;
+            let stored = self.store.range(&from, to, PAGE, false)?;
             // What lies behind a full page of the store belongs to the next one.
             let end = if stored.len() == PAGE { stored.last().map(|(row, _)| row.clone()) } else { None };
             let mut rows: BTreeMap<RowKey, Option<Bytes>> =
@@ -164,6 +161,11 @@ impl State {
         txn.is_idle() || self.protocol.check(txn) == Outcome::Done
     }
 
+    /// Lets go of the store's directory; its rows can still be read.
+    pub(crate) fn close(&self) -> Result<()> {
+        self.store.close()
+    }
+
     /// The position of a handler in a partition.
     pub(crate) fn place(&self, key: &str) -> Result<Option<Place>> {
         if let Some(place) = self.protocol.place(key) {
@@ -175,7 +177,7 @@ impl State {
     /// The names of all stored positions that start like this.
     pub(crate) fn places_named(&self, start: &str) -> Result<Vec<String>> {
         let from = place_row(start);
-        let rows = self.store.range(&from, &store::after(&from), usize::MAX)?;
+        let rows = self.store.range(&from, &store::after(&from), usize::MAX, false)?;
         let names = rows
             .iter()
             .map(|(row, _)| String::from_utf8_lossy(&row[store::prefix(PLACES).len()..]).into_owned());
@@ -231,13 +233,11 @@ impl State {
             // Acknowledgements come from the client's thread; a millisecond is far below any of their latencies.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let mut rows: Vec<Row> = Vec::with_capacity(cut.rows.len() + cut.places.len() + 1);
+        let mut rows: Vec<Row> = Vec::with_capacity(cut.rows.len() + cut.places.len());
         rows.extend(cut.rows.iter().map(|(row, cell)| (row.clone(), cell.value.clone())));
         rows.extend(cut.places.iter().map(|(key, place)| (place_row(key), Some(encode_place(*place)))));
-        let sequence = Bytes::copy_from_slice(&cut.sequence.to_be_bytes());
-        rows.push((store::prefix(SEQUENCE).into(), Some(sequence)));
         let store = self.store.clone();
-        let written = tokio::task::spawn_blocking(move || store.commit(&rows)).await;
+        let written = tokio::task::spawn_blocking(move || store.commit(cut.sequence, rows)).await;
         written.map_err(|error| Error::caused(ErrorKind::Store, "the commit did not end", error))??;
         self.protocol.committed();
         self.changed.notify_waiters();

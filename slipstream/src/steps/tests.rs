@@ -2,7 +2,6 @@
 //! have done alone, at the moment of its end; every commit holds whole steps with their positions, and nothing else.
 
 use super::protocol::{Lookup, Outcome, Place, Protocol, Txn};
-use crate::store::memory::MemoryStore;
 use crate::store::{Row, RowKey, Store};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -12,7 +11,7 @@ use std::sync::Arc;
 const KEYS: u8 = 3;
 
 fn row(key: u8) -> RowKey {
-    Bytes::copy_from_slice(&[key])
+    Bytes::copy_from_slice(&[b'k', key])
 }
 
 /// What a step writes: a number that says what it read, and who it is.
@@ -53,7 +52,7 @@ impl Actor {
 
 struct World {
     protocol: Protocol,
-    store: MemoryStore,
+    store: Store,
     actors: Vec<Actor>,
     /// The values after all steps that ended, and how many of each actor did.
     model: BTreeMap<u8, u64>,
@@ -89,7 +88,7 @@ impl World {
         let none = (BTreeMap::new(), vec![0; actors.len()]);
         World {
             protocol,
-            store: MemoryStore::default(),
+            store: Store::in_memory(),
             ended: none.1.clone(),
             committed: none,
             actors,
@@ -178,7 +177,7 @@ impl World {
 
     fn commit(&mut self) {
         let Some((model, ended, rows, places)) = self.cut.take() else { return };
-        self.store.commit(&rows).unwrap();
+        self.store.commit(self.store.sequence().unwrap() + 1, rows).unwrap();
         self.protocol.committed();
         self.commits += 1;
         for (key, value) in &model {
