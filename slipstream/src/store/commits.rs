@@ -148,21 +148,20 @@ impl Files {
             return Err(Error::new(ErrorKind::Store, text));
         }
         home.disk.room_for(0, &home.dir)?;
-        let written = self.log.append(sequence, rows).and_then(|mark| {
-            self.fence.advance(mark).map_err(|error| failed("written", &home.dir, error))?;
-            Ok(mark)
-        });
-        match written {
-            Ok(mark) => {
-                self.log.accept(mark);
-                Ok(())
-            }
-            Err(error) => {
-                // The fence first: a log without its newest commit is lost state, one with a commit more is not.
-                let back = self.fence.take_back().and_then(|()| self.log.take_back());
-                self.is_lost = back.is_err();
-                Err(error)
-            }
-        }
+        let (error, back) = match self.log.append(sequence, rows) {
+            Ok(mark) => match self.fence.advance(mark) {
+                Ok(()) => {
+                    self.log.accept(mark);
+                    return Ok(());
+                }
+                Err(error) => {
+                    let back = self.fence.take_back().and_then(|()| self.log.take_back());
+                    (failed("written", &home.dir, error), back)
+                }
+            },
+            Err(error) => (error, self.log.take_back()),
+        };
+        self.is_lost = back.is_err();
+        Err(error)
     }
 }

@@ -1,7 +1,7 @@
 //! The fence: which commit is the newest that was acknowledged, beside the log, so that a log that has lost its end is
 //! told from one whose last write was torn.
 
-use super::disk::{Disk, failed};
+use super::disk::{Disk, Durability, failed};
 use super::log::{Mark, damaged, newer};
 use super::record::number;
 use crate::error::Result;
@@ -61,6 +61,7 @@ impl Fence {
         let slot = 1 - self.slot;
         self.disk.step("write the fence")?;
         self.write(slot, &encode(mark))?;
+        self.disk.sync(&self.file)?;
         (self.slot, self.mark) = (slot, mark);
         Ok(())
     }
@@ -68,13 +69,14 @@ impl Fence {
     /// Takes back a mark that may have been written in part.
     pub(super) fn take_back(&mut self) -> io::Result<()> {
         self.disk.step("take back the fence")?;
-        self.write(1 - self.slot, &[0; SLOT])
+        self.write(1 - self.slot, &[0; SLOT])?;
+        // Before the log loses its record: a fence ahead of the log is lost state.
+        if self.disk.durability == Durability::Power { self.file.sync_data() } else { Ok(()) }
     }
 
     fn write(&mut self, slot: usize, bytes: &[u8; SLOT]) -> io::Result<()> {
         self.file.seek(SeekFrom::Start((slot * APART) as u64))?;
-        self.file.write_all(bytes)?;
-        self.disk.sync(&self.file)
+        self.file.write_all(bytes)
     }
 }
 
