@@ -1,11 +1,13 @@
 //! An opened store: commits go into the log and are seen at once; the drain takes them into the engine behind.
 
-use super::disk::{Disk, failed};
+use super::disk::Disk;
 use super::drain::{Draining, How, Signals};
 use super::engine::{Guarded, Row};
+use super::errors::failed;
 use super::fence::Fence;
 use super::lock::Lock;
 use super::log::Log;
+use super::options::OnLoss;
 use super::view::{OWN, Run, View};
 use crate::error::{Error, ErrorKind, Result};
 use std::path::PathBuf;
@@ -18,6 +20,8 @@ pub(super) struct Commits {
     older: Mutex<Vec<(u64, Weak<View>)>>,
     pub(super) writer: Mutex<Writer>,
     pub(super) draining: Mutex<Draining>,
+    /// Held while the manifest is written and log files go: who has it sees both as they belong together.
+    pub(super) tidying: Mutex<()>,
     pub(super) signals: Mutex<Signals>,
     /// Told when the signals or the number of undrained bytes have changed.
     pub(super) changed: Condvar,
@@ -30,7 +34,8 @@ pub(super) struct Home {
     pub(super) disk: Disk,
     pub(super) engine: &'static str,
     pub(super) undrained_bytes: usize,
-    pub(super) _lock: Lock,
+    pub(super) on_loss: OnLoss,
+    pub(super) _lock: Arc<Lock>,
 }
 
 pub(super) struct Writer {
@@ -46,6 +51,9 @@ pub(super) struct Files {
     pub(super) is_lost: bool,
 }
 
+/// A file that is there once a damaged row was read: such a state opens well, and would only be left again.
+pub(super) const DAMAGED: &str = "DAMAGED";
+
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -57,6 +65,7 @@ impl Commits {
             older: Mutex::default(),
             writer: Mutex::new(Writer { files, frozen: 0 }),
             draining: Mutex::new(Draining { drained, is_broken: false }),
+            tidying: Mutex::default(),
             signals: Mutex::default(),
             changed: Condvar::new(),
             home,
@@ -81,6 +90,18 @@ impl Commits {
         older.push((old.sequence, Arc::downgrade(&old)));
         drop(old);
         older.retain(|(_, view)| view.strong_count() > 0);
+    }
+
+    /// Passes on what was read; damage is noted, if the state is to be replayed at the next start.
+    pub(super) fn noted<T>(&self, read: Result<T>) -> Result<T> {
+        if let (Err(error), Some(home)) = (&read, &self.home)
+            && error.kind() == ErrorKind::Corrupt
+            && home.on_loss == OnLoss::Replay
+        {
+            // If it cannot be noted, the row is found again.
+            let _ = std::fs::write(home.dir.join(DAMAGED), "");
+        }
+        read
     }
 
     /// Whether somebody reads from a view that does not have all commits up to this one.

@@ -1,5 +1,6 @@
 //! Files as the store uses them: what is synced when, how much space must be left, and where tests break in.
 
+use super::errors::failed;
 use crate::error::{Error, ErrorKind, Result};
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -119,12 +120,4 @@ pub(super) fn make_private(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir)
-}
-
-/// An error of the file system, under what it means for the caller.
-pub(super) fn failed(doing: &str, path: &Path, error: io::Error) -> Error {
-    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    let (kind, todo) =
-        if full { (ErrorKind::NoSpace, ": the disk is full; make room") } else { (ErrorKind::Store, "") };
-    Error::caused(kind, format!("the state in {} could not be {doing}{todo}", path.display()), error)
 }

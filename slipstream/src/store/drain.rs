@@ -1,13 +1,13 @@
 //! Takes commits from the log into the engine, in slices that readers hardly notice; then the log's files go.
 
 use super::commits::{Commits, lock};
-use super::disk::failed;
 use super::engine::{Engine, Row};
 use super::envelope;
+use super::errors::{failed, rolled_back};
 use super::log::Log;
 use super::manifest::Manifest;
 use super::view::{OWN, View};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use std::path::Path;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -67,6 +67,7 @@ impl Commits {
         while self.rest() {
             let done = self.drain(How::InSlices);
             let mut signals = lock(&self.signals);
+            let done = if signals.failures + 1 < FAILURES { done } else { self.noted(done) };
             match done {
                 Ok(_) => signals.failures = 0,
                 Err(error) => {
@@ -141,6 +142,10 @@ impl Commits {
         if !filled? {
             return Ok(false);
         }
+        let _tidying = lock(&self.tidying);
+        if let Some(home) = &self.home {
+            Manifest::new(home.engine, view.sequence).write(&home.dir, &home.disk)?;
+        }
         draining.drained = view.sequence;
         let writer = lock(&self.writer);
         self.show(&writer, self.view().drained(view.sequence));
@@ -190,7 +195,6 @@ impl Commits {
         let Some(home) = &self.home else { return Ok(true) };
         step("sync the engine")?;
         view.engine.call(|engine| engine.sync(home.disk.durability))?;
-        Manifest::new(home.engine, view.sequence).write(&home.dir, &home.disk)?;
         Ok(true)
     }
 
@@ -208,13 +212,4 @@ pub(super) fn drained(engine: &dyn Engine) -> Result<u64> {
     let Some(stored) = engine.get(DRAINED)? else { return Ok(0) };
     let value = envelope::unwrap(DRAINED, &stored)?;
     Ok(value[..].try_into().map_or(0, u64::from_be_bytes))
-}
-
-pub(super) fn rolled_back(dir: &Path, have: u64, expected: u64) -> Error {
-    let text = format!(
-        "the state in {} has gone back to commit {have}, and {expected} was there already: restore the directory from \
-         a copy, or set `state.on.loss` to `replay` to start again from the sources",
-        dir.display()
-    );
-    Error::new(ErrorKind::StateRolledBack, text)
 }

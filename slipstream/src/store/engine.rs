@@ -4,6 +4,7 @@
 //! No closures and no engine types in the trait, so that a third engine only has to be listed.
 
 use super::disk::Durability;
+use super::errors::damaged;
 use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,7 +66,7 @@ impl Guarded {
                 ErrorKind::Store,
                 format!(
                     "the state in {} cannot be read while its engine is closed after a fault",
-                    self.shown()
+                    self.path().display()
                 ),
             ));
         };
@@ -84,18 +85,13 @@ impl Guarded {
         Ok(())
     }
 
-    fn shown(&self) -> String {
-        self.origin.as_ref().map_or("memory".to_owned(), |(_, path)| path.display().to_string())
+    fn path(&self) -> &Path {
+        self.origin.as_ref().map_or(Path::new("memory"), |(_, path)| path)
     }
 
     /// Without the panic's words: they may hold keys. The process's panic hook has them.
     fn panicked(&self) -> Error {
-        let text = format!(
-            "the state in {} is damaged: its engine panicked over it; restore the directory, or set \
-             `state.on.loss` to `replay`",
-            self.shown()
-        );
-        Error::new(ErrorKind::Corrupt, text)
+        damaged(self.path(), "its engine panicked over it")
     }
 }
 

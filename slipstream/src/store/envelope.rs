@@ -1,6 +1,7 @@
 //! What stands around a value in an engine, so that none is ever answered that was not written.
 
-use crate::error::{Error, ErrorKind, Result};
+use super::errors::damaged_row;
+use crate::error::Result;
 use bytes::Bytes;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -21,22 +22,11 @@ pub(super) fn unwrap(key: &[u8], stored: &Bytes) -> Result<Bytes> {
         Some(&VERSION) if stored.len() >= HEAD && stored[1..HEAD] == sum(key, &stored[HEAD..]) => {
             Ok(stored.slice(HEAD..))
         }
-        _ => Err(corrupt(key)),
+        _ => Err(damaged_row(key)),
     }
 }
 
 fn sum(key: &[u8], value: &[u8]) -> [u8; 4] {
     // The lower half of 64 bits is as good as a sum of 32.
     (xxh3_64_with_seed(value, xxh3_64(key)) as u32).to_le_bytes()
-}
-
-/// Names the rows' owner only: a key is content.
-fn corrupt(key: &[u8]) -> Error {
-    let name = key.split(|byte| *byte == 0).next().unwrap_or_default();
-    let text = format!(
-        "a stored row of `{}` is damaged: its checksum is wrong; restore the state's directory, or set \
-         `state.on.loss` to `replay` and move the directory away",
-        String::from_utf8_lossy(name)
-    );
-    Error::new(ErrorKind::Corrupt, text)
 }

@@ -1,8 +1,9 @@
 //! The fence: which commit is the newest that was acknowledged, beside the log, so that a log that has lost its end is
 //! told from one whose last write was torn.
 
-use super::disk::{Disk, Durability, failed};
-use super::log::{Mark, damaged, newer};
+use super::disk::{Disk, Durability};
+use super::errors::{damaged, failed, newer};
+use super::log::Mark;
 use super::record::number;
 use crate::error::Result;
 use std::fs::{File, OpenOptions};

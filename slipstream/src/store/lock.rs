@@ -1,6 +1,6 @@
 //! One process at a time has a state directory.
 
-use super::disk::failed;
+use super::errors::failed;
 use crate::error::{Error, ErrorKind, Result};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;

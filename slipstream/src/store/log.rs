@@ -1,9 +1,10 @@
 //! The files of the commit log: appended to, read at opening, and deleted when the engine has all that is in them.
 
-use super::disk::{Disk, failed};
+use super::disk::Disk;
 use super::engine::Row;
+use super::errors::{damaged, failed, newer};
 use super::record::{self, Flaw, Record};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use bytes::Bytes;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -142,21 +143,4 @@ pub(super) fn read(dir: &Path, first: u64) -> Result<(Vec<Record>, Option<u64>)>
         }
     }
     Ok((records, None))
-}
-
-pub(super) fn damaged(path: &Path, how: &str) -> Error {
-    let text = format!(
-        "{} is damaged: {how}; restore the state's directory from a copy, or set `state.on.loss` to `replay` to start \
-         again from the sources",
-        path.display()
-    );
-    Error::new(ErrorKind::Corrupt, text)
-}
-
-pub(super) fn newer(path: &Path, version: u32) -> Error {
-    let text = format!(
-        "{} has format {version}, and this program knows up to 1: use a newer program",
-        path.display()
-    );
-    Error::new(ErrorKind::Store, text)
 }

@@ -1,7 +1,7 @@
 //! The manifest: what a state directory is, and up to which commit its engine has all.
 
-use super::disk::{Disk, failed};
-use super::log::{damaged, newer};
+use super::disk::Disk;
+use super::errors::{damaged, failed, newer};
 use crate::error::Result;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;

@@ -9,6 +9,7 @@ mod disk;
 mod drain;
 mod engine;
 mod envelope;
+mod errors;
 mod fence;
 mod lock;
 mod log;
@@ -21,17 +22,15 @@ mod recover;
 mod sled;
 mod view;
 
-pub(crate) use disk::Durability;
 pub(crate) use engine::{Engine, Row, RowKey};
 pub(crate) use options::{OnLoss, StoreOptions};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use bytes::Bytes;
 use commits::{Commits, lock};
 use drain::How;
 use engine::Guarded;
 use memory::Memory;
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use view::View;
@@ -49,6 +48,7 @@ struct Opened {
     thread: Option<JoinHandle<()>>,
 }
 
+#[allow(dead_code)] // until `Cache::snapshot` takes it
 /// The state as of one commit: it answers the same as long as it lives, and holds up the drain.
 pub(crate) struct Snapshot {
     view: Arc<View>,
@@ -99,18 +99,14 @@ impl Store {
         run(&commits).map(Some)
     }
 
-    fn view(&self) -> Result<Option<Arc<View>>> {
-        self.with(false, |commits| Ok(commits.view()))
-    }
-
     /// The number of the newest commit, 0 if there is none.
     pub(crate) fn sequence(&self) -> Result<u64> {
-        Ok(self.view()?.map_or(0, |view| view.sequence))
+        Ok(self.with(false, |commits| Ok(commits.view().sequence))?.unwrap_or(0))
     }
 
     /// The value of a row.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        self.view()?.map_or(Ok(None), |view| view.get(key))
+        Ok(self.with(false, |commits| commits.noted(commits.view().get(key)))?.flatten())
     }
 
     /// Up to `limit` rows of one commit, from `from` (inclusive) to `to` (exclusive; empty: to the end), in order, or in
@@ -122,7 +118,8 @@ impl Store {
         limit: usize,
         reverse: bool,
     ) -> Result<Vec<(RowKey, Bytes)>> {
-        self.view()?.map_or(Ok(Vec::new()), |view| view.range(from, to, limit, reverse))
+        let read = |commits: &Arc<Commits>| commits.noted(commits.view().range(from, to, limit, reverse));
+        Ok(self.with(false, read)?.unwrap_or_default())
     }
 
     /// Writes the rows, all or none. Blocks while too much is not in the engine yet.
@@ -133,6 +130,7 @@ impl Store {
         self.with(true, |commits| commits.commit(sequence, rows)).map(drop)
     }
 
+    #[allow(dead_code)] // until `Cache::snapshot` takes it
     /// The state as it is now, for as long as is needed.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let found = self
@@ -143,12 +141,12 @@ impl Store {
         }))
     }
 
+    #[allow(dead_code)] // until the tool that verifies calls it
     /// Reads everything there is and checks all checksums; the number of rows.
     pub(crate) fn verify(&self) -> Result<u64> {
         let counted = self.with(false, |commits| {
             if let Some(home) = &commits.home {
-                // Nobody deletes or appends meanwhile.
-                let _draining = lock(&commits.draining);
+                let _tidying = lock(&commits.tidying);
                 let _writer = lock(&commits.writer);
                 recover::verify(&home.dir, &home.disk)?;
             }
@@ -186,19 +184,13 @@ impl Store {
 
 impl Opened {
     fn open(options: &StoreOptions) -> Result<Self> {
-        let commits = match recover::open(options) {
-            Err(error) if options.on_loss == OnLoss::Replay && is_loss(&error) => {
-                move_aside(&options.dir, &error)?;
-                recover::open(options)?
-            }
-            opened => opened?,
-        };
-        let mut opened = Opened { commits: Arc::new(commits), thread: None };
+        let commits = Arc::new(recover::open(options)?);
+        let mut opened = Opened { commits, thread: None };
         if options.has_drain {
             let commits = opened.commits.clone();
             let thread = std::thread::Builder::new().name("slipstream-drain".to_owned());
             let spawned = thread.spawn(move || commits.keep_draining());
-            opened.thread = Some(spawned.map_err(|error| disk::failed("opened", &options.dir, error))?);
+            opened.thread = Some(spawned.map_err(|error| errors::failed("opened", &options.dir, error))?);
         }
         Ok(opened)
     }
@@ -217,6 +209,7 @@ impl Drop for Opened {
     }
 }
 
+#[allow(dead_code)] // until `Cache::snapshot` takes it
 impl Snapshot {
     pub(crate) fn sequence(&self) -> u64 {
         self.view.sequence
@@ -235,26 +228,6 @@ impl Snapshot {
     ) -> Result<Vec<(RowKey, Bytes)>> {
         self.view.range(from, to, limit, reverse)
     }
-}
-
-fn is_loss(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::StateLost | ErrorKind::StateRolledBack)
-}
-
-/// Makes room for a new start; nothing is deleted.
-fn move_aside(dir: &Path, error: &Error) -> Result<()> {
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let free =
-        (now..).map(|second| dir.with_added_extension(format!("lost-{second}"))).find(|path| !path.exists());
-    let aside = free.unwrap_or_default();
-    std::fs::rename(dir, &aside).map_err(|error| disk::failed("moved aside", dir, error))?;
-    tracing::warn!(
-        %error,
-        moved_to = %aside.display(),
-        "the state is lost: it starts empty, and is made again from what the sources still have"
-    );
-    Ok(())
 }
 
 /// The shard of rows that belong to no partition.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 const UNDRAINED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Commits are refused while less is free: the engine itself, and whoever else uses the disk, must not hit its end.
-const LOW_WATER_BYTES: u64 = 64 * 1024 * 1024;
+const LOW_WATER_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What is done about state that is damaged, gone, or older than it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -89,7 +89,7 @@ fn rows(bytes: &Bytes) -> Option<Vec<Row>> {
     let mut take = |length: u32| {
         let start = at;
         at += length as usize;
-        (at <= bytes.len()).then(|| start..at)
+        (at <= bytes.len()).then_some(start..at)
     };
     while let Some(lengths) = take(8) {
         let lengths = number(&bytes[lengths], 0);

@@ -1,24 +1,65 @@
 //! Opens a state directory: what the manifest, the fence, the log and the engine say must fit together.
 
-use super::StoreOptions;
-use super::commits::{Commits, Files, Home};
-use super::disk::{Disk, failed, make_private};
-use super::drain::{drained, rolled_back};
+use super::commits::{Commits, DAMAGED, Files, Home};
+use super::disk::{Disk, make_private};
+use super::drain::drained;
 use super::engine::Guarded;
+use super::errors::{damaged, failed, lost, rolled_back};
 use super::fence::{self, Fence};
 use super::lock::Lock;
-use super::log::{self, Log, Mark, damaged};
+use super::log::{self, Log, Mark};
 use super::manifest::{self, Manifest};
+use super::options::{OnLoss, StoreOptions};
 use super::record::Record;
 use super::view::{Run, View};
 use crate::error::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Opens the directory; if it is lost and is to be replayed, a new one in its place.
 pub(super) fn open(options: &StoreOptions) -> Result<Commits> {
+    let lock = take(options)?;
+    match locked(options, lock.clone()) {
+        Err(error) if options.on_loss == OnLoss::Replay && is_loss(&error) => {
+            // Locked as it is, so that nobody else does the same.
+            move_aside(&options.dir, &error)?;
+            let opened = locked(options, take(options)?);
+            drop(lock);
+            opened
+        }
+        opened => opened,
+    }
+}
+
+fn take(options: &StoreOptions) -> Result<Arc<Lock>> {
+    make_private(&options.dir).map_err(|error| failed("made", &options.dir, error))?;
+    Ok(Arc::new(Lock::take(&options.dir, &options.app)?))
+}
+
+fn is_loss(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::StateLost | ErrorKind::StateRolledBack)
+}
+
+/// Makes room for a new start; nothing is deleted.
+fn move_aside(dir: &Path, error: &Error) -> Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let names = (now..).map(|second| dir.with_added_extension(format!("lost-{second}")));
+    let aside = names.into_iter().find(|path| !path.exists()).unwrap_or_default();
+    std::fs::rename(dir, &aside).map_err(|error| failed("moved aside", dir, error))?;
+    tracing::warn!(
+        %error,
+        moved_to = %aside.display(),
+        "the state is lost: it starts empty, and is made again from what the sources still have"
+    );
+    Ok(())
+}
+
+fn locked(options: &StoreOptions, lock: Arc<Lock>) -> Result<Commits> {
     let dir = &options.dir;
-    make_private(dir).map_err(|error| failed("made", dir, error))?;
-    let lock = Lock::take(dir, &options.app)?;
+    if dir.join(DAMAGED).exists() {
+        return Err(damaged(dir, "a damaged row was found when it was read"));
+    }
     let disk = Disk {
         durability: options.durability,
         low_water_bytes: options.low_water_bytes,
@@ -76,6 +117,7 @@ pub(super) fn open(options: &StoreOptions) -> Result<Commits> {
         disk,
         engine: options.engine.name,
         undrained_bytes: options.undrained_bytes,
+        on_loss: options.on_loss,
         _lock: lock,
     };
     Ok(Commits::new(view, Some(files), manifest.drained, Some(home)))
@@ -91,20 +133,12 @@ fn make(options: &StoreOptions, disk: &Disk, log_dir: &Path, engine_dir: &Path) 
     if has_commits || has_log || engine_dir.exists() {
         return Err(lost(&dir.join(manifest::NAME)));
     }
-    make_private(log_dir).map_err(|error| failed("made", log_dir, error))?;
+    let made = make_private(log_dir).and_then(|()| dir.parent().map_or(Ok(()), |above| disk.sync_dir(above)));
+    made.map_err(|error| failed("made", log_dir, error))?;
     Fence::make(dir, disk)?;
     let manifest = Manifest::new(options.engine.name, 0);
     manifest.write(dir, disk)?;
     Ok(manifest)
-}
-
-fn lost(path: &Path) -> Error {
-    let text = format!(
-        "state was here, and {} is gone or empty: restore the state's directory from a copy, or set `state.on.loss` \
-         to `replay` to start again from the sources",
-        path.display()
-    );
-    Error::new(ErrorKind::StateLost, text)
 }
 
 /// What the log holds that the engine may not have.
@@ -195,6 +229,7 @@ impl Found {
     }
 }
 
+#[allow(dead_code)] // as `Store::verify`
 /// Reads the files beside the engine, and checks them.
 pub(super) fn verify(dir: &Path, disk: &Disk) -> Result<()> {
     let log_dir = dir.join("log");

@@ -1,8 +1,9 @@
 //! Rows in sled, the default engine. It is used for what it does well: single inserts and ordered reads. Its batches,
 //! which stop every reader of the process, and its blob files, which it never syncs, are not used.
 
-use super::disk::{Durability, failed, sync_tree};
+use super::disk::{Durability, sync_tree};
 use super::engine::{Engine, EngineKind, Row, RowKey};
+use super::errors::{damaged, failed};
 use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
 use std::ops::Bound;
@@ -62,14 +63,7 @@ impl Sled {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 Ok(Err(error)) => return Err(wrong("opened", path, error)),
-                Err(_) => {
-                    let text = format!(
-                        "the state in {} is damaged: sled panicked when it opened it; restore the directory, or \
-                         set `state.on.loss` to `replay`",
-                        path.display()
-                    );
-                    return Err(Error::new(ErrorKind::Corrupt, text));
-                }
+                Err(_) => return Err(damaged(path, "sled panicked when it opened it")),
             }
         }
     }
@@ -87,17 +81,16 @@ impl Sled {
                 for index in 0..parts_of(stored) {
                     let part =
                         self.parts.get(part_key(key, index)).map_err(|error| self.wrong("read", error))?;
-                    value.extend_from_slice(&part.ok_or_else(|| self.damaged())?);
+                    value.extend_from_slice(&part.ok_or_else(|| self.lost_part())?);
                 }
                 Ok(value.into())
             }
-            _ => Err(self.damaged()),
+            _ => Err(self.lost_part()),
         }
     }
 
-    fn damaged(&self) -> Error {
-        let text = format!("the state in {} is damaged: a large value has lost a part", self.path.display());
-        Error::new(ErrorKind::Corrupt, text)
+    fn lost_part(&self) -> Error {
+        damaged(&self.path, "a large value has lost a part")
     }
 
     fn write(&self, key: &[u8], value: Option<&[u8]>) -> sled::Result<()> {
@@ -144,12 +137,12 @@ fn part_key(key: &[u8], index: u32) -> Vec<u8> {
 }
 
 fn wrong(doing: &str, path: &Path, error: sled::Error) -> Error {
+    use sled::Error::{Corruption, Io, ReportableBug, Unsupported};
     match error {
-        sled::Error::Io(error) => failed(doing, path, error),
-        sled::Error::Corruption { .. } => {
-            let text =
-                format!("the state in {} is damaged: sled found bytes that it did not write", path.display());
-            Error::new(ErrorKind::Corrupt, text)
+        Io(error) if error.raw_os_error().is_some() => failed(doing, path, error),
+        // An I/O error that is not the system's is what sled says about bytes that it cannot make sense of.
+        Io(_) | Corruption { .. } | Unsupported(_) | ReportableBug(_) => {
+            damaged(path, "sled found bytes that it did not write")
         }
         error => {
             let text = format!("the state in {} could not be {doing}", path.display());

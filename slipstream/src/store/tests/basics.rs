@@ -116,6 +116,34 @@ fn lost_state_is_an_error_or_is_moved_aside() {
 }
 
 #[test]
+fn a_damaged_row_is_never_answered_and_is_replayed_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    for on_loss in [OnLoss::Fail, OnLoss::Replay] {
+        let path = dir.path().join(format!("{on_loss:?}"));
+        let with = || StoreOptions { on_loss, ..options(&path, dump()) };
+        let store = Store::open(with()).unwrap();
+        store.commit(1, vec![row("counts\0a", "1"), row("counts\0b", "2")]).unwrap();
+        store.close().unwrap();
+        let file = path.join("dump").join("rows");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace(",49]", ",51]")).unwrap();
+        let store = Store::open(with()).unwrap();
+        for error in [
+            store.get(b"counts\0a").unwrap_err(),
+            store.range(b"counts", b"d", 9, true).unwrap_err(),
+            store.verify().unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+            assert!(error.to_string().contains("row of `counts` is damaged"), "{error}");
+        }
+        assert_eq!(store.get(b"counts\0b").unwrap().unwrap(), "2");
+        drop(store);
+        let again = Store::open(with()).unwrap();
+        assert_eq!(again.sequence().unwrap(), if on_loss == OnLoss::Fail { 1 } else { 0 });
+    }
+}
+
+#[test]
 fn state_that_has_gone_back_says_from_where_to_where() {
     let dir = tempfile::tempdir().unwrap();
     let old = tempfile::tempdir().unwrap();

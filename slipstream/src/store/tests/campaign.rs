@@ -40,6 +40,13 @@ fn live(dir: &Path, older: &Path, engine: &EngineKind, is_closed: bool) -> Histo
     }
     if is_closed {
         store.close().unwrap();
+    } else {
+        // As a kill leaves it.
+        let killed = dir.with_extension("killed");
+        copy_dir(dir, &killed);
+        drop(store);
+        std::fs::remove_dir_all(dir).unwrap();
+        std::fs::rename(killed, dir).unwrap();
     }
     history
 }

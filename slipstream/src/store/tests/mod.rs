@@ -8,8 +8,9 @@ mod crashes;
 mod faults;
 mod model;
 
+use super::disk::Durability;
 use super::engine::EngineKind;
-use super::{Durability, Engine, Row, RowKey, Store, StoreOptions};
+use super::{Engine, Row, RowKey, Store, StoreOptions};
 use crate::error::Result;
 use bytes::Bytes;
 use std::collections::BTreeMap;
