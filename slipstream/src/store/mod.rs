@@ -23,7 +23,7 @@ mod sled;
 mod view;
 
 pub(crate) use engine::{Engine, Row, RowKey};
-pub(crate) use options::{OnLoss, StoreOptions};
+pub(crate) use options::StoreOptions;
 
 use crate::error::Result;
 use bytes::Bytes;
@@ -48,8 +48,8 @@ struct Opened {
     thread: Option<JoinHandle<()>>,
 }
 
-#[allow(dead_code)] // until `Cache::snapshot` takes it
 /// The state as of one commit: it answers the same as long as it lives, and holds up the drain.
+#[allow(dead_code)] // until `Cache::snapshot` takes it
 pub(crate) struct Snapshot {
     view: Arc<View>,
     /// Keeps the directory from being opened by somebody else.
@@ -130,8 +130,8 @@ impl Store {
         self.with(true, |commits| commits.commit(sequence, rows)).map(drop)
     }
 
-    #[allow(dead_code)] // until `Cache::snapshot` takes it
     /// The state as it is now, for as long as is needed.
+    #[allow(dead_code)] // until `Cache::snapshot` takes it
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let found = self
             .with(false, |commits| Ok(Snapshot { view: commits.view(), _commits: Some(commits.clone()) }))?;
@@ -141,8 +141,8 @@ impl Store {
         }))
     }
 
-    #[allow(dead_code)] // until the tool that verifies calls it
     /// Reads everything there is and checks all checksums; the number of rows.
+    #[allow(dead_code)] // until the tool that verifies calls it
     pub(crate) fn verify(&self) -> Result<u64> {
         let counted = self.with(false, |commits| {
             if let Some(home) = &commits.home {

@@ -229,8 +229,8 @@ impl Found {
     }
 }
 
-#[allow(dead_code)] // as `Store::verify`
 /// Reads the files beside the engine, and checks them.
+#[allow(dead_code)] // as `Store::verify`
 pub(super) fn verify(dir: &Path, disk: &Disk) -> Result<()> {
     let log_dir = dir.join("log");
     let manifest = Manifest::read(dir)?.ok_or_else(|| lost(&dir.join(manifest::NAME)))?;

@@ -1,6 +1,6 @@
 //! What a store promises, one by one.
 
-use super::super::{OnLoss, after};
+use super::super::{after, options::OnLoss};
 use super::*;
 use crate::error::ErrorKind;
 
