@@ -1,9 +1,11 @@
 //! Takes commits from the log into the engine, in slices that readers hardly notice; then the log's files go.
 
 use super::commits::{Commits, lock};
+use super::disk::sync_tree;
 use super::engine::{Engine, Row};
 use super::envelope;
 use super::errors::{failed, rolled_back};
+use super::fence;
 use super::log::Log;
 use super::manifest::Manifest;
 use super::view::{OWN, View};
@@ -128,6 +130,10 @@ impl Commits {
         if let Some(home) = &self.home {
             // An engine that is out of space may not even open again: it is left in peace until there is some.
             home.disk.room_for(0, &home.dir)?;
+            // The engine syncs when it likes. After a loss of power it must have nothing that the log does not have.
+            let synced = home.disk.step("sync the log").and_then(|()| sync_tree(&home.dir.join("log")));
+            let synced = synced.and_then(|()| std::fs::File::open(home.dir.join(fence::NAME))?.sync_all());
+            synced.map_err(|error| failed("synced", &home.dir, error))?;
         }
         if draining.is_broken {
             view.engine.reopen()?;

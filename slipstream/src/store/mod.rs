@@ -52,8 +52,8 @@ struct Opened {
 #[allow(dead_code)] // until `Cache::snapshot` takes it
 pub(crate) struct Snapshot {
     view: Arc<View>,
-    /// Keeps the directory from being opened by somebody else.
-    _commits: Option<Arc<Commits>>,
+    /// Keeps the directory from being opened by somebody else; `None` if there is none.
+    commits: Option<Arc<Commits>>,
 }
 
 impl Store {
@@ -134,10 +134,10 @@ impl Store {
     #[allow(dead_code)] // until `Cache::snapshot` takes it
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let found = self
-            .with(false, |commits| Ok(Snapshot { view: commits.view(), _commits: Some(commits.clone()) }))?;
+            .with(false, |commits| Ok(Snapshot { view: commits.view(), commits: Some(commits.clone()) }))?;
         Ok(found.unwrap_or_else(|| {
             let empty = View::new(0, Arc::new(Guarded::of(Memory::default())));
-            Snapshot { view: Arc::new(empty), _commits: None }
+            Snapshot { view: Arc::new(empty), commits: None }
         }))
     }
 
@@ -216,7 +216,14 @@ impl Snapshot {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        self.view.get(key)
+        self.noted(self.view.get(key))
+    }
+
+    fn noted<T>(&self, read: Result<T>) -> Result<T> {
+        match &self.commits {
+            Some(commits) => commits.noted(read),
+            None => read,
+        }
     }
 
     pub(crate) fn range(
@@ -226,7 +233,7 @@ impl Snapshot {
         limit: usize,
         reverse: bool,
     ) -> Result<Vec<(RowKey, Bytes)>> {
-        self.view.range(from, to, limit, reverse)
+        self.noted(self.view.range(from, to, limit, reverse))
     }
 }
 

@@ -6,6 +6,8 @@ mod conformance;
 mod corruptions;
 mod crashes;
 mod faults;
+#[cfg(feature = "sled")]
+mod kills;
 mod model;
 
 use super::disk::Durability;
