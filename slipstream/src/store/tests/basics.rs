@@ -13,7 +13,7 @@ fn after_a_prefix_comes_nothing_that_starts_with_it() {
 
 #[test]
 fn a_commit_is_seen_at_once_and_drained_it_is_still_there() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     let store = Store::open(options(dir.path(), dump())).unwrap();
     store.commit(1, vec![row("c", "3"), row("a", "1")]).unwrap();
     store.commit(2, vec![row("b", "2"), (Bytes::from_static(b"c"), None)]).unwrap();
@@ -27,7 +27,7 @@ fn a_commit_is_seen_at_once_and_drained_it_is_still_there() {
 
 #[test]
 fn a_snapshot_answers_the_same_and_holds_up_the_drain() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     for store in [Store::in_memory(), Store::open(options(dir.path(), dump())).unwrap()] {
         store.commit(1, vec![row("a", "1")]).unwrap();
         let snapshot = store.snapshot().unwrap();
@@ -58,7 +58,7 @@ fn a_sequence_that_does_not_follow_and_a_row_that_comes_twice_are_refused() {
 
 #[test]
 fn a_lazy_store_leaves_no_trace_until_its_first_commit_and_reads_what_is_there() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     let path = dir.path().join("state");
     let store = Store::lazy(options(&path, dump()));
     assert_eq!(store.get(b"a").unwrap(), None);
@@ -74,7 +74,7 @@ fn a_lazy_store_leaves_no_trace_until_its_first_commit_and_reads_what_is_there()
 
 #[test]
 fn a_closed_store_lets_go_of_its_directory_and_can_still_be_read() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     let first = Store::open(options(dir.path(), dump())).unwrap();
     first.commit(1, vec![row("a", "1")]).unwrap();
     first.close().unwrap();
@@ -89,7 +89,7 @@ fn a_closed_store_lets_go_of_its_directory_and_can_still_be_read() {
 
 #[test]
 fn a_directory_in_use_names_the_process() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     let _first = Store::open(options(dir.path(), dump())).unwrap();
     let error = Store::open(options(dir.path(), dump())).err().unwrap().to_string();
     assert!(error.contains(&format!("in use by process {} (app `tests`)", std::process::id())), "{error}");
@@ -97,7 +97,7 @@ fn a_directory_in_use_names_the_process() {
 
 #[test]
 fn lost_state_is_an_error_or_is_moved_aside() {
-    let above = tempfile::tempdir().unwrap();
+    let above = home();
     let dir = above.path().join("state");
     let store = Store::open(options(&dir, dump())).unwrap();
     store.commit(1, vec![row("a", "1")]).unwrap();
@@ -117,7 +117,7 @@ fn lost_state_is_an_error_or_is_moved_aside() {
 
 #[test]
 fn a_damaged_row_is_never_answered_and_is_replayed_at_the_next_start() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     for on_loss in [OnLoss::Fail, OnLoss::Replay] {
         let path = dir.path().join(format!("{on_loss:?}"));
         let with = || StoreOptions { on_loss, ..options(&path, dump()) };
@@ -145,8 +145,8 @@ fn a_damaged_row_is_never_answered_and_is_replayed_at_the_next_start() {
 
 #[test]
 fn state_that_has_gone_back_says_from_where_to_where() {
-    let dir = tempfile::tempdir().unwrap();
-    let old = tempfile::tempdir().unwrap();
+    let dir = home();
+    let old = home();
     for sequence in 1..=3 {
         let store = Store::open(options(dir.path(), dump())).unwrap();
         store.commit(sequence, vec![row("a", "1")]).unwrap();
@@ -163,7 +163,7 @@ fn state_that_has_gone_back_says_from_where_to_where() {
 
 #[test]
 fn another_engine_and_a_newer_format_are_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     let store = Store::open(options(dir.path(), dump())).unwrap();
     store.commit(1, vec![row("a", "1")]).unwrap();
     drop(store);
@@ -182,7 +182,7 @@ fn another_engine_and_a_newer_format_are_refused() {
 
 #[test]
 fn the_thread_drains_what_is_committed_and_commits_wait_for_it() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     let small = StoreOptions { has_drain: true, undrained_bytes: 20_000, ..options(dir.path(), dump()) };
     let store = Store::open(small).unwrap();
     for sequence in 1..=300 {
@@ -202,7 +202,7 @@ fn the_thread_drains_what_is_committed_and_commits_wait_for_it() {
 #[test]
 fn nobody_else_can_read_the_directory() {
     use std::os::unix::fs::PermissionsExt as _;
-    let above = tempfile::tempdir().unwrap();
+    let above = home();
     let dir = above.path().join("state");
     let _store = Store::open(options(&dir, dump())).unwrap();
     assert_eq!(std::fs::metadata(dir).unwrap().permissions().mode() & 0o777, 0o700);

@@ -64,7 +64,7 @@ fn judge(dir: &Path, engine: &EngineKind, history: &History) -> Result<bool> {
 fn campaign(engine: &EngineKind, rounds: usize) -> Counts {
     let mut counts = Counts::default();
     for is_closed in [false, true] {
-        let home = tempfile::tempdir().unwrap();
+        let home = home();
         let [dir, older, image] = ["state", "older", "image"].map(|name| home.path().join(name));
         let history = live(&dir, &older, engine, is_closed);
         let mut random = Random(17);

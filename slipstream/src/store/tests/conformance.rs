@@ -6,13 +6,12 @@ use proptest::prelude::*;
 
 fn engines() -> Vec<(&'static str, Box<dyn Engine>, tempfile::TempDir)> {
     let mut engines: Vec<(_, Box<dyn Engine>, _)> = Vec::new();
-    let dir = || tempfile::tempdir().unwrap();
-    engines.push(("memory", Box::<Memory>::default(), dir()));
-    let tests = dir();
+    engines.push(("memory", Box::<Memory>::default(), home()));
+    let tests = home();
     engines.push(("dump", Box::new(Dump::open(tests.path())), tests));
     #[cfg(feature = "sled")]
     {
-        let sled = dir();
+        let sled = home();
         engines.push(("sled", Box::new(super::super::sled::Sled::open(sled.path()).unwrap()), sled));
     }
     engines
@@ -61,7 +60,7 @@ proptest! {
 #[test]
 fn sled_makes_no_blob_files_and_opens_again_at_once() {
     use super::super::sled::Sled;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     for round in 0..3_u8 {
         let sled = Sled::open(dir.path()).unwrap();
         let rows: Vec<Row> = (0..40_u8)

@@ -60,7 +60,7 @@ fn survives(
 }
 
 fn crash_everywhere(engine: &EngineKind, commits: u64) -> (usize, usize) {
-    let home = tempfile::tempdir().unwrap();
+    let home = home();
     let dir = home.path().join("state");
     let camera = Camera::new(&dir, &home.path().join("images"));
     let (mut random, mut history) = (Random(3), vec![Model::new()]);

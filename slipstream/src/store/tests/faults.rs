@@ -15,7 +15,7 @@ struct Full {
 fn a_full_disk_loses_nothing_whichever_write_meets_it() {
     let mut refused = 0;
     for at in 0..60 {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = home();
         let full = Arc::new(Full { left: AtomicUsize::new(usize::MAX), space: AtomicBool::new(true) });
         let asked = full.clone();
         let hook: super::super::disk::Hook = Arc::new(move |_| {
@@ -76,7 +76,7 @@ fn only_writes(hook: super::super::disk::Hook) -> super::super::disk::Hook {
 
 #[test]
 fn a_write_that_cannot_be_taken_back_stops_commits_until_it_is_opened_again() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     let broken = Arc::new(AtomicBool::new(false));
     let asked = broken.clone();
     let hook: super::super::disk::Hook =
@@ -96,7 +96,7 @@ fn a_write_that_cannot_be_taken_back_stops_commits_until_it_is_opened_again() {
 
 #[test]
 fn too_little_free_space_is_told_before_anything_is_written() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     let store =
         Store::open(StoreOptions { low_water_bytes: u64::MAX, ..options(dir.path(), dump()) }).unwrap();
     let error = store.commit(1, vec![row("a", "1")]).unwrap_err();
@@ -168,7 +168,7 @@ fn sticky(plan: &Arc<Plan>) -> EngineKind {
 #[test]
 fn an_engine_that_fails_is_opened_again_and_nothing_is_lost() {
     for panics in [false, true] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = home();
         let plan = Arc::new(Plan::default());
         plan.panics.store(panics, Ordering::Relaxed);
         let store = Store::open(options(dir.path(), sticky(&plan))).unwrap();
@@ -192,7 +192,7 @@ fn an_engine_that_fails_is_opened_again_and_nothing_is_lost() {
 
 #[test]
 fn an_engine_that_stays_broken_refuses_commits_until_it_works_again() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     let plan = Arc::new(Plan::default());
     let with = StoreOptions { has_drain: true, undrained_bytes: 1, ..options(dir.path(), sticky(&plan)) };
     let store = Store::open(with).unwrap();

@@ -34,7 +34,7 @@ fn child() {
 
 #[test]
 fn a_killed_process_loses_no_commit_that_was_acknowledged() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     let (mut random, mut model, mut modelled) = (Random(23), Model::new(), 0);
     for _ in 0..8 {
         let mut child = Command::new(std::env::current_exe().unwrap())

@@ -89,6 +89,11 @@ fn row(key: &str, value: &str) -> Row {
     (Bytes::copy_from_slice(key.as_bytes()), Some(Bytes::copy_from_slice(value.as_bytes())))
 }
 
+/// A directory, in memory where there is such a place: a sync takes no time there.
+fn home() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// A store that is drained by hand.
 fn options(dir: &Path, engine: EngineKind) -> StoreOptions {
     let mut options = StoreOptions::new(dir.to_owned(), "tests".to_owned(), engine);

@@ -13,7 +13,7 @@ struct Life {
 }
 
 fn live(seed: u64, engine: &EngineKind, steps: usize, life: &mut Life) {
-    let home = tempfile::tempdir().unwrap();
+    let home = home();
     let dir = home.path().join("state");
     let mut random = Random(seed);
     let mut history: History = vec![Model::new()];
@@ -94,7 +94,7 @@ fn so_it_is_over_sled() {
 /// A log that ends within its last record: what the fence covers is missed, what it does not is dropped.
 #[test]
 fn a_log_cut_at_any_byte_of_its_last_record_is_missed_or_repaired() {
-    let home = tempfile::tempdir().unwrap();
+    let home = home();
     let dir = home.path().join("state");
     let before = home.path().join("FENCE");
     let store = Store::open(options(&dir, dump())).unwrap();
@@ -146,7 +146,7 @@ fn a_log_cut_at_any_byte_of_its_last_record_is_missed_or_repaired() {
 
 #[test]
 fn readers_see_whole_commits_while_they_are_drained() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = home();
     let small = StoreOptions { has_drain: true, undrained_bytes: 30_000, ..options(dir.path(), dump()) };
     let store = Store::open(small).unwrap();
     let done = AtomicU64::new(0);
