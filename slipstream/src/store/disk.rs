@@ -97,17 +97,20 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
+/// Syncs a file by its path, whoever has written it.
+pub(super) fn sync_path(path: &Path) -> io::Result<()> {
+    // Only there does a sync need the right to write.
+    File::options().read(true).write(cfg!(windows)).open(path)?.sync_all()
+}
+
 /// Syncs all files and directories below this one.
 pub(super) fn sync_tree(dir: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        let synced =
-            if path.is_dir() { sync_tree(&path) } else { File::open(&path).and_then(|file| file.sync_all()) };
-        // The engine may have taken away an old file meanwhile.
-        if let Err(error) = synced
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
+        match if path.is_dir() { sync_tree(&path) } else { sync_path(&path) } {
+            // The engine may have taken away an old file meanwhile.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
     }
     sync_dir(dir)

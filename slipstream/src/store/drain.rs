@@ -1,7 +1,7 @@
 //! Takes commits from the log into the engine, in slices that readers hardly notice; then the log's files go.
 
 use super::commits::{Commits, lock};
-use super::disk::sync_tree;
+use super::disk::{sync_path, sync_tree};
 use super::engine::{Engine, Row};
 use super::envelope;
 use super::errors::{failed, rolled_back};
@@ -95,7 +95,7 @@ impl Commits {
         loop {
             let pause = match signals.failures {
                 0 => GATHERED,
-                failures => Duration::from_millis(50 << failures.min(7)),
+                failures => Duration::from_millis(20 << failures.min(8)),
             };
             let left = pause.saturating_sub(started.elapsed());
             let urgent = signals.failures == 0 && (self.is_over(4) || self.view().runs() > RUNS);
@@ -132,7 +132,7 @@ impl Commits {
             home.disk.room_for(0, &home.dir)?;
             // The engine syncs when it likes. After a loss of power it must have nothing that the log does not have.
             let synced = home.disk.step("sync the log").and_then(|()| sync_tree(&home.dir.join("log")));
-            let synced = synced.and_then(|()| std::fs::File::open(home.dir.join(fence::NAME))?.sync_all());
+            let synced = synced.and_then(|()| sync_path(&home.dir.join(fence::NAME)));
             synced.map_err(|error| failed("synced", &home.dir, error))?;
         }
         if draining.is_broken {

@@ -148,7 +148,7 @@ impl Store {
             if let Some(home) = &commits.home {
                 let _tidying = lock(&commits.tidying);
                 let _writer = lock(&commits.writer);
-                recover::verify(&home.dir, &home.disk)?;
+                recover::verify(home, commits.view().engine.call(drain::drained)?)?;
             }
             let view = commits.view();
             let (mut rows, mut from) = (0, Vec::new());

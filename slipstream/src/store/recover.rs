@@ -229,12 +229,13 @@ impl Found {
     }
 }
 
-/// Reads the files beside the engine, and checks them.
+/// Reads the files beside the engine, which has all up to `have`, and checks them.
 #[allow(dead_code)] // as `Store::verify`
-pub(super) fn verify(dir: &Path, disk: &Disk) -> Result<()> {
+pub(super) fn verify(home: &Home, have: u64) -> Result<()> {
+    let dir = &home.dir;
     let log_dir = dir.join("log");
     let manifest = Manifest::read(dir)?.ok_or_else(|| lost(&dir.join(manifest::NAME)))?;
-    let fence = Fence::open(dir, disk)?;
-    let found = Found::read(&log_dir, manifest.drained)?;
-    found.fits(&log_dir, manifest.drained, &manifest, &fence.mark, found.newest().max(manifest.drained))
+    let fence = Fence::open(dir, &home.disk)?;
+    let found = Found::read(&log_dir, have.min(manifest.drained))?;
+    found.fits(&log_dir, have, &manifest, &fence.mark, found.newest().max(have))
 }

@@ -162,6 +162,26 @@ fn state_that_has_gone_back_says_from_where_to_where() {
 }
 
 #[test]
+fn an_engine_that_has_gone_back_is_brought_forward_if_the_log_still_can() {
+    let dir = home();
+    let [engine, log] = ["dump", "log"].map(|name| dir.path().join(name));
+    let (old, kept) = (home(), home());
+    let store = Store::open(options(dir.path(), dump())).unwrap();
+    store.commit(1, vec![row("a", "1"), row("b", "1")]).unwrap();
+    store.drain_now().unwrap();
+    copy_dir(&engine, old.path());
+    store.commit(2, vec![row("a", "2")]).unwrap();
+    copy_dir(&log, kept.path());
+    store.close().unwrap();
+    copy_dir(old.path(), &engine);
+    copy_dir(kept.path(), &log);
+    let store = Store::open(options(dir.path(), dump())).unwrap();
+    let model = [("a", "2"), ("b", "1")].map(|(key, value)| (key.into(), value.into()));
+    assert!(!differs(&store, &model.into()).unwrap());
+    assert_eq!((store.sequence().unwrap(), store.verify().unwrap()), (2, 2));
+}
+
+#[test]
 fn another_engine_and_a_newer_format_are_refused() {
     let dir = home();
     let store = Store::open(options(dir.path(), dump())).unwrap();

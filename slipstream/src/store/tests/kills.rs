@@ -12,9 +12,10 @@ fn rows_of(sequence: u64) -> Vec<Row> {
     let mut random = Random(sequence);
     let mut rows: BTreeMap<_, _> =
         (0..20).map(|key| row(&format!("hot\0{key:02}"), &sequence.to_string())).collect();
-    for _ in 0..30 {
+    for _ in 0..10 {
+        let most = random.below(6000);
         let key = Bytes::from(format!("cold\0{:04}", random.below(3000)));
-        rows.insert(key, (random.below(5) > 0).then(|| vec![sequence as u8; 1 + random.below(6000)].into()));
+        rows.insert(key, (random.below(5) > 0).then(|| vec![sequence as u8; 1 + random.below(most)].into()));
     }
     rows.into_iter().collect()
 }
@@ -46,7 +47,7 @@ fn a_killed_process_loses_no_commit_that_was_acknowledged() {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(std::io::Result::ok);
         let mut acknowledged =
             lines.filter_map(|line| line.strip_prefix("acknowledged ")?.parse::<u64>().ok());
-        let last = acknowledged.nth(100 + random.below(900)).unwrap();
+        let last = acknowledged.nth(20 + random.below(200)).unwrap();
         child.kill().unwrap();
         let last = acknowledged.last().unwrap_or(last);
         child.wait().unwrap();
