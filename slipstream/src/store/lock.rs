@@ -5,6 +5,10 @@ use crate::error::{Error, ErrorKind, Result};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A process that is being started holds what its parent has locked, until it is another program.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Holds the directory until it is dropped.
 pub(super) struct Lock(#[expect(dead_code, reason = "it is held, not read")] File);
@@ -14,7 +18,13 @@ impl Lock {
         let path = dir.join("LOCK");
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(|error| failed("locked", dir, error))?;
-        match file.try_lock() {
+        let started = Instant::now();
+        let mut locked = file.try_lock();
+        while matches!(locked, Err(TryLockError::WouldBlock)) && started.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let holder = std::fs::read_to_string(&path).unwrap_or_default();
