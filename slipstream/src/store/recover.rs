@@ -145,8 +145,9 @@ fn make(options: &StoreOptions, disk: &Disk, log_dir: &Path, engine_dir: &Path) 
 #[derive(Default)]
 struct Found {
     records: Vec<Record>,
-    /// Where the records after this one begin to be of this file.
+    /// Where each of them stands.
     marks: Vec<Mark>,
+    /// The newest record, also if the engine has it.
     last: Option<Mark>,
     /// A file whose end is no record, and how long it is without it.
     torn: Option<(u64, u64)>,

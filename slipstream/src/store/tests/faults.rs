@@ -40,12 +40,16 @@ fn a_full_disk_loses_nothing_whichever_write_meets_it() {
             if let Err(error) = store.commit(sequence, rows.clone()) {
                 assert_eq!(error.kind(), ErrorKind::NoSpace, "{error:?}");
                 assert!(!differs(&store, &model).unwrap(), "what was not committed is seen");
+                let image = home();
+                copy_dir(dir.path(), image.path());
+                let copy = Store::open(options(image.path(), dump())).unwrap();
+                assert!(!differs(&copy, &model).unwrap(), "it was not taken back");
                 refused += 1;
                 full.space.store(true, Ordering::Relaxed);
                 store.commit(sequence, rows.clone()).unwrap();
             }
             apply(&mut model, &rows);
-            if sequence % 4 == 0
+            if sequence % 5 == 0
                 && let Err(error) = store.drain_now()
             {
                 assert_eq!(error.kind(), ErrorKind::NoSpace, "{error:?}");
