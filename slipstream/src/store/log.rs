@@ -129,7 +129,7 @@ pub(super) fn read(dir: &Path, first: u64) -> Result<(Vec<Record>, Option<u64>)>
         match record::decode(&file, at) {
             Ok(record) => {
                 let follows = match records.last() {
-                    Some(last) => record.sequence == last.sequence + 1 && record.before == last.hash,
+                    Some(last) => record.sequence == last.sequence + 1,
                     None => record.sequence == first,
                 };
                 if !follows {

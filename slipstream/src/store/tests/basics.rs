@@ -182,6 +182,55 @@ fn an_engine_that_has_gone_back_is_brought_forward_if_the_log_still_can() {
 }
 
 #[test]
+fn a_log_of_another_history_is_not_taken_for_this_one() {
+    let write = |value: &str| {
+        let dir = home();
+        for first in [1, 4] {
+            let store = Store::open(options(dir.path(), dump())).unwrap();
+            for sequence in first..first + 3 {
+                store.commit(sequence, vec![row("a", value)]).unwrap();
+            }
+        }
+        dir
+    };
+    let other = write("y");
+    // All of it, a file before others, the newest file, and one record within a file.
+    for parts in [vec![(1_u64, 0..3), (4, 0..3)], vec![(1, 0..3)], vec![(4, 0..3)], vec![(4, 1..2)]] {
+        let dir = write("x");
+        for (first, part) in parts {
+            let [mine, theirs] =
+                [&dir, &other].map(|dir| dir.path().join("log").join(format!("{first:020}")));
+            let (mut bytes, theirs) = (std::fs::read(&mine).unwrap(), std::fs::read(theirs).unwrap());
+            let record = bytes.len() / 3;
+            let part = part.start * record..part.end * record;
+            bytes[part.clone()].copy_from_slice(&theirs[part]);
+            std::fs::write(mine, bytes).unwrap();
+        }
+        let error = Store::open(options(dir.path(), dump())).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    }
+}
+
+#[test]
+fn the_rest_of_a_log_does_not_hide_newer_rows_of_the_engine() {
+    let dir = home();
+    let kept = home();
+    let store = Store::open(options(dir.path(), dump())).unwrap();
+    store.commit(1, vec![row("a", "1")]).unwrap();
+    let log = format!("log/{:020}", 1);
+    let length = dir.path().join(&log).metadata().unwrap().len();
+    store.commit(2, vec![row("a", "2")]).unwrap();
+    copy_dir(dir.path(), kept.path());
+    store.close().unwrap();
+    // As after a crash before the manifest was written; and then the log lost its end.
+    for name in [&log, "MANIFEST"] {
+        std::fs::copy(kept.path().join(name), dir.path().join(name)).unwrap();
+    }
+    std::fs::File::options().write(true).open(dir.path().join(&log)).unwrap().set_len(length).unwrap();
+    assert_eq!(Store::open(options(dir.path(), dump())).err().unwrap().kind(), ErrorKind::StateRolledBack);
+}
+
+#[test]
 fn another_engine_and_a_newer_format_are_refused() {
     let dir = home();
     let store = Store::open(options(dir.path(), dump())).unwrap();
