@@ -50,6 +50,14 @@ pub enum ErrorKind {
     Source,
     /// The store could not be read or written.
     Store,
+    /// The disk is full, or nearly so: the commit can be made again once there is space.
+    NoSpace,
+    /// Stored bytes are not those that were written.
+    Corrupt,
+    /// State that was there is gone.
+    StateLost,
+    /// State is older than what was committed.
+    StateRolledBack,
     /// The broker, or a topic in memory, refused.
     Log,
     /// The call was made where it can only wait for itself.
@@ -60,6 +68,14 @@ pub enum ErrorKind {
     TimedOut,
     /// An error of the user's own, passed through `?`.
     User,
+}
+
+impl ErrorKind {
+    /// Whether it is about state, whatever happened to it.
+    pub(crate) fn is_of_store(self) -> bool {
+        use ErrorKind::{Corrupt, NoSpace, StateLost, StateRolledBack, Store};
+        matches!(self, Store | NoSpace | Corrupt | StateLost | StateRolledBack)
+    }
 }
 
 /// An error of the library, or one of the user's that passed through `?`.

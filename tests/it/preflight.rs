@@ -63,19 +63,24 @@ fn lacks(_n: u32, _a: State<u8>, _b: State<u16>) {}
 
 #[tokio::test]
 async fn all_that_is_wrong_comes_in_one_report() {
-    let config = Config::new().set("commit.interval.ms", "soon");
+    let config = Config::new()
+        .set("commit.interval.ms", "soon")
+        .set("state.durability", "forever")
+        .set("state.on.loss", "cry");
     let text = refused(
         testing::app().config(config).handler(first).handler(second).handler(with_a_slash).handler(lacks),
     )
     .await;
     for part in [
-        "for 5 reasons",
+        "for 7 reasons",
         "called `one`",
         "`a/b`",
         "State<u8>",
         "State<u16>",
         "commit.interval.ms",
         "not `soon`",
+        "`state.durability` is `process`",
+        "`state.on.loss` is `fail`",
     ] {
         assert!(text.contains(part), "{part} is missing: {text}");
     }

@@ -55,7 +55,7 @@ pub struct App {
     states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     config: Config,
     clock: Clock,
-    store: Option<Arc<dyn Store>>,
+    store: Option<Arc<Store>>,
     log: Option<Arc<dyn Log>>,
     on_start: Vec<Hook>,
     on_stop: Vec<Hook>,
@@ -167,7 +167,7 @@ impl App {
         self
     }
 
-    pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
+    pub(crate) fn store(mut self, store: Arc<Store>) -> Self {
         self.store = Some(store);
         self
     }

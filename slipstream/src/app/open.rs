@@ -11,7 +11,9 @@ use crate::scope::{self, Current, Shared};
 use crate::source::{Opening, Positions, Until};
 use crate::step::Resumes;
 use crate::steps::State;
-use crate::store::{Store, memory::MemoryStore};
+use crate::store::Store;
+#[cfg(feature = "sled")]
+use crate::store::StoreOptions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::atomic::Ordering::Relaxed;
@@ -79,13 +81,9 @@ async fn begin(
     Ok(Running { app: shared.clone(), orders, outcome, _temporary: temporary })
 }
 
-type Opened = (Arc<dyn Store>, Option<Arc<dyn Log>>, Option<tempfile::TempDir>);
+type Opened = (Arc<Store>, Option<Arc<dyn Log>>, Option<tempfile::TempDir>);
 
-fn open(
-    config: &Config,
-    given: (Option<Arc<dyn Store>>, Option<Arc<dyn Log>>),
-    topics: bool,
-) -> Result<Opened> {
+fn open(config: &Config, given: (Option<Arc<Store>>, Option<Arc<dyn Log>>), topics: bool) -> Result<Opened> {
     let servers = config.get("kafka.bootstrap.servers").filter(|_| topics || given.1.is_some());
     let in_memory = servers == Some("memory") && given.1.is_none();
     let temporary = match &given.0 {
@@ -105,8 +103,8 @@ fn open(
     };
     let store = match (given.0, &temporary) {
         (Some(store), _) => store,
-        (None, Some(directory)) => on_disk(directory.path())?,
-        (None, None) if config.get("state.dir") == Some("memory") => Arc::new(MemoryStore::default()),
+        (None, Some(directory)) => on_disk(config, directory.path())?,
+        (None, None) if config.get("state.dir") == Some("memory") => Arc::new(Store::in_memory()),
         (None, None) => lazily(config),
     };
     Ok((store, log, temporary))
@@ -131,24 +129,24 @@ fn connect(_: &Config) -> Result<Arc<dyn Log>> {
 }
 
 #[cfg(feature = "sled")]
-fn on_disk(path: &std::path::Path) -> Result<Arc<dyn Store>> {
-    Ok(Arc::new(crate::store::sled::SledStore::open(path)?))
+fn on_disk(config: &Config, path: &std::path::Path) -> Result<Arc<Store>> {
+    Ok(Arc::new(Store::open(StoreOptions::of(config, path.to_owned()))?))
 }
 
 #[cfg(not(feature = "sled"))]
-fn on_disk(_: &std::path::Path) -> Result<Arc<dyn Store>> {
-    Ok(Arc::new(MemoryStore::default()))
+fn on_disk(_: &Config, _: &std::path::Path) -> Result<Arc<Store>> {
+    Ok(Arc::new(Store::in_memory()))
 }
 
 /// The state directory of the app: made when there is first something to keep.
 #[cfg(feature = "sled")]
-fn lazily(config: &Config) -> Arc<dyn Store> {
-    Arc::new(crate::store::lazy::LazyStore::new(config.state_dir().join(config.app_id())))
+fn lazily(config: &Config) -> Arc<Store> {
+    Arc::new(Store::lazy(StoreOptions::of(config, config.state_dir().join(config.app_id()))))
 }
 
 #[cfg(not(feature = "sled"))]
-fn lazily(_: &Config) -> Arc<dyn Store> {
-    Arc::new(MemoryStore::default())
+fn lazily(_: &Config) -> Arc<Store> {
+    Arc::new(Store::in_memory())
 }
 
 /// Makes sure that the topics are there; all that is wrong with them in one report.

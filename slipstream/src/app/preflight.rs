@@ -169,6 +169,7 @@ fn settings(app: &App, plan: &Plan, problems: &mut Vec<String>) {
     for (name, default) in [("commit.interval.ms", 1), ("shutdown.timeout.ms", 1)] {
         problems.extend(app.config.millis(name, default).err());
     }
+    problems.extend(crate::store::StoreOptions::problems(&app.config));
     let topics = plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Topic(_)));
     if !topics || app.log.is_some() {
         return;

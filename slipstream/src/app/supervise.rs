@@ -251,13 +251,15 @@ impl Supervisor {
     }
 
     async fn close(&self) {
-        let Some(log) = self.app.log.get().cloned() else { return };
+        let app = self.app.clone();
         let closed = blocking(move || {
-            log.close(CLOSING);
-            Ok(())
+            if let Some(log) = app.log.get() {
+                log.close(CLOSING);
+            }
+            app.state.close()
         });
         if let Err(error) = closed.await {
-            tracing::warn!(%error, "the log was not closed in order");
+            tracing::warn!(%error, "the app was not closed in order");
         }
     }
 }
@@ -299,7 +301,8 @@ async fn committing(app: Arc<Shared>, enough: Arc<Notify>) {
 
 fn named(name: &str, error: Error) -> Error {
     match error.kind() {
-        ErrorKind::Stopped | ErrorKind::Store | ErrorKind::Log => error,
+        ErrorKind::Stopped | ErrorKind::Log => error,
+        kind if kind.is_of_store() => error,
         kind => Error::caused(kind, format!("`{name}`: {error}"), error),
     }
 }

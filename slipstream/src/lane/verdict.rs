@@ -19,7 +19,8 @@ impl Step {
         let letter = raw.map(|raw| RawLetter { key: raw.key, value: raw.value, headers: raw.headers });
         match error.kind() {
             // No policy passes over a log or a store that cannot go on.
-            ErrorKind::Log | ErrorKind::Store => Err(self.stopped(Stage::Decode, error)),
+            ErrorKind::Log => Err(self.stopped(Stage::Decode, error)),
+            kind if kind.is_of_store() => Err(self.stopped(Stage::Decode, error)),
             _ => self.verdict(Stage::Decode, error, letter, 1).await,
         }
     }

@@ -283,16 +283,19 @@ impl Protocol {
             drop((shards, generation));
             return Ended::not(self.stale(txn));
         }
-        let in_the_way = !planted(Fault::Holds) && self.held.load(Relaxed) > txn.held.len() && {
-            let holds = lock(&self.holds);
-            txn.touched
-                .iter()
-                .any(|touch| touch.write.is_some() && holds.is_held_by_another(&touch.row, txn.id))
-        };
-        if in_the_way {
-            drop((shards, generation));
-            let outcome = if txn.held.is_empty() { Outcome::Blocked } else { self.stale(txn) };
-            return Ended::not(outcome);
+        if !planted(Fault::Holds) && self.held.load(Relaxed) > txn.held.len() {
+            let mut holds = lock(&self.holds);
+            let written = || txn.touched.iter().filter(|touch| touch.write.is_some()).map(|touch| &touch.row);
+            if written().any(|row| holds.is_held_by_another(row, txn.id)) {
+                if txn.held.is_empty() {
+                    // It stands in line with those who want to hold: else they could take turns before it for ever.
+                    holds.wait(txn.id, written().cloned().collect());
+                    txn.waits = true;
+                    return Ended::not(Outcome::Blocked);
+                }
+                drop((holds, shards, generation));
+                return Ended::not(self.stale(txn));
+            }
         }
         let committed = self.committed.load(Acquire);
         let mut grown = 0;

@@ -29,7 +29,7 @@ const SHARDS: usize = 64;
 /// All state of an app: what steps wrote, and the store behind it.
 pub(crate) struct State {
     protocol: Protocol,
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     /// Told whenever a hold may have been released, something ended after a cut, or a commit has ended.
     changed: Notify,
     /// Told when a commit is wanted before its time.
@@ -41,7 +41,7 @@ pub(crate) struct State {
 pub(crate) type Places = BTreeMap<String, Place>;
 
 impl State {
-    pub(crate) fn open(store: Arc<dyn Store>) -> Result<Self> {
+    pub(crate) fn open(store: Arc<Store>) -> Result<Self> {
         let sequence = store.sequence()?;
         Ok(State {
             protocol: Protocol::new(SHARDS, BUDGET),
@@ -133,7 +133,7 @@ impl State {
         Scan::new(self.protocol.scan(txn, &range), range, reverse)
     }
 
-    pub(super) fn store(&self) -> &dyn Store {
+    pub(super) fn store(&self) -> &Store {
         &*self.store
     }
 
@@ -285,6 +285,11 @@ impl State {
         }
     }
 
+    /// Lets go of the directory; what is there can be read still.
+    pub(crate) fn close(&self) -> Result<()> {
+        self.store.close()
+    }
+
     /// Commits what has ended by now: waits for its outputs, and writes rows and positions as one record.
     ///
     /// Returns the positions that are safe now; `None` if there was nothing to commit.
@@ -304,13 +309,39 @@ impl State {
         let places = places.collect();
         let rows: Vec<Row> =
             collected.into_iter().map(|(row, value)| (row, value.map(|value| value.encode()))).collect();
-        let (store, next) = (self.store.clone(), *sequence + 1);
-        let written = tokio::task::spawn_blocking(move || store.commit(next, rows)).await;
-        written.map_err(|error| Error::caused(ErrorKind::Store, "the commit did not end", error))??;
-        *sequence = next;
+        self.write_commit(*sequence + 1, rows.into()).await?;
+        *sequence += 1;
         self.protocol.committed(&cut);
         self.changed.notify_waiters();
         Ok(Some(places))
+    }
+}
+
+impl State {
+    /// Writes a commit. A full disk is waited for: lanes stop when the open generation is full as well. After any other
+    /// failure it is tried once more, since the store was left as it was.
+    async fn write_commit(&self, sequence: u64, rows: Arc<Vec<Row>>) -> Result<()> {
+        const UNTIL_SPACE: Duration = Duration::from_millis(500);
+        let mut failures = 0;
+        loop {
+            let (store, again) = (self.store.clone(), rows.clone());
+            let written = tokio::task::spawn_blocking(move || store.commit(sequence, again)).await;
+            let error = match written {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error,
+                Err(error) => Error::caused(ErrorKind::Store, "the commit did not end", error),
+            };
+            if error.kind() == ErrorKind::NoSpace {
+                tracing::warn!(%error, "commits wait for space");
+            } else {
+                failures += 1;
+                if failures > 1 {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "the commit is tried again");
+            }
+            tokio::time::sleep(UNTIL_SPACE).await;
+        }
     }
 }
 

@@ -1,31 +1,34 @@
 //! Rows in memory: for tests, and for apps whose state ends with the process.
 
-use super::{Row, RowKey, Store};
+use super::disk::Durability;
+use super::engine::{Engine, Row, RowKey};
 use crate::error::Result;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
 /// Keeps rows in a map.
 #[derive(Default)]
-pub(crate) struct MemoryStore(RwLock<BTreeMap<RowKey, Bytes>>);
+pub(crate) struct Memory(RwLock<BTreeMap<RowKey, Bytes>>);
 
-impl Store for MemoryStore {
+impl Engine for Memory {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
         Ok(self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
     }
 
     fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, Bytes)>> {
-        if from >= to {
+        if !to.is_empty() && from >= to {
             return Ok(Vec::new());
         }
+        let end = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
         let rows = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let found = rows.range(Bytes::copy_from_slice(from)..Bytes::copy_from_slice(to));
+        let found = rows.range::<[u8], _>((Bound::Included(from), end));
         let found = found.map(|(key, value)| (key.clone(), value.clone()));
         Ok(if reverse { found.rev().take(limit).collect() } else { found.take(limit).collect() })
     }
 
-    fn write(&self, batch: &[Row]) -> Result<()> {
+    fn put(&self, batch: &[Row]) -> Result<()> {
         let mut rows = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (key, value) in batch {
             match value {
@@ -33,6 +36,10 @@ impl Store for MemoryStore {
                 None => drop(rows.remove(key)),
             }
         }
+        Ok(())
+    }
+
+    fn sync(&self, _: Durability) -> Result<()> {
         Ok(())
     }
 }

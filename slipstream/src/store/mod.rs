@@ -1,48 +1,240 @@
-//! The seam that state lies behind: ordered rows of bytes, written in atomic batches.
+//! The durable store below the state: rows of bytes, in commits that are there as a whole or not at all.
 //!
-//! No closures and no engine types in it, so that a third engine only has to be listed. Nothing here knows of caches,
-//! steps or topics.
+//! A commit is one record in a log of our own, seen at once and drained into an engine behind; the engine need only be
+//! ordered and fast. Nothing here knows of caches, steps or topics.
+#![cfg_attr(not(feature = "sled"), allow(dead_code))] // without an engine that lasts there is only memory
 
+mod commits;
+mod disk;
+mod drain;
+mod engine;
+mod envelope;
+mod errors;
+mod fence;
+mod lock;
+mod log;
+mod manifest;
+mod memory;
+mod options;
+mod record;
+mod recover;
 #[cfg(feature = "sled")]
-pub(crate) mod lazy;
-pub(crate) mod memory;
-#[cfg(feature = "sled")]
-pub(crate) mod sled;
+mod sled;
+mod view;
+
+pub(crate) use engine::{Engine, Row, RowKey, RowValue};
+pub(crate) use options::StoreOptions;
 
 use crate::error::Result;
 use bytes::Bytes;
+use commits::{Commits, lock};
+use drain::How;
+use engine::Guarded;
+use memory::Memory;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use view::View;
 
-/// A row's key. On disk: the name, 0, the shard, and the key's own bytes.
-pub(crate) type RowKey = Bytes;
+/// The state of an app, on disk or in memory.
+pub(crate) struct Store {
+    /// Where it lies; in memory there is nothing to open.
+    options: Option<StoreOptions>,
+    opened: RwLock<Option<Opened>>,
+}
 
-/// A row: its key, and its value or `None` for a deletion.
-pub(crate) type Row = (RowKey, Option<RowValue>);
+/// An opened store with the thread that drains it.
+struct Opened {
+    commits: Arc<Commits>,
+    thread: Option<JoinHandle<()>>,
+}
 
-/// A row's value.
-pub(crate) type RowValue = Bytes;
+/// The state as of one commit: it answers the same as long as it lives, and holds up the drain.
+#[allow(dead_code)] // until `Cache::snapshot` takes it
+pub(crate) struct Snapshot {
+    view: Arc<View>,
+    /// Keeps the directory from being opened by somebody else; `None` if there is none.
+    commits: Option<Arc<Commits>>,
+}
 
-/// An engine that keeps rows.
-pub(crate) trait Store: Send + Sync + 'static {
-    /// The value of a row.
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>>;
-
-    /// Up to `limit` rows from `from` (inclusive) to `to` (exclusive), in order, or from the end.
-    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, Bytes)>>;
-
-    /// Writes the rows, all or none, so that they survive the death of the process.
-    fn write(&self, rows: &[Row]) -> Result<()>;
-
-    fn sequence(&self) -> Result<u64> {
-        let sequence = self.get(b"slipstream/sequence")?;
-        Ok(sequence.and_then(|bytes| Some(u64::from_be_bytes(bytes[..].try_into().ok()?))).unwrap_or(0))
+impl Store {
+    /// A store that ends with the process.
+    pub(crate) fn in_memory() -> Self {
+        let commits = Arc::new(Commits::in_memory(Guarded::of(Memory::default())));
+        Store { options: None, opened: RwLock::new(Some(Opened { commits, thread: None })) }
     }
 
-    fn commit(&self, sequence: u64, mut rows: Vec<Row>) -> Result<()> {
-        rows.push((
-            Bytes::from_static(b"slipstream/sequence"),
-            Some(Bytes::copy_from_slice(&sequence.to_be_bytes())),
-        ));
-        self.write(&rows)
+    /// Opens the directory, or makes it.
+    ///
+    /// # Errors
+    /// If another process has it; or if it is damaged, lost or older than it was, and is not to be replayed.
+    pub(crate) fn open(options: StoreOptions) -> Result<Self> {
+        let store = Store::lazy(options);
+        store.with(true, |_| Ok(()))?;
+        Ok(store)
+    }
+
+    /// A store whose directory is made at the first commit, so that an app without state leaves no trace. If it is there
+    /// it is read.
+    pub(crate) fn lazy(options: StoreOptions) -> Self {
+        Store { options: Some(options), opened: RwLock::default() }
+    }
+
+    /// Runs with the opened store. `None`: there is no directory, and none is to be made.
+    fn with<T>(&self, make: bool, run: impl FnOnce(&Arc<Commits>) -> Result<T>) -> Result<Option<T>> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(opened) = &*opened {
+            return run(&opened.commits).map(Some);
+        }
+        drop(opened);
+        let Some(options) = &self.options else { return Ok(None) };
+        if !make && !options.dir.exists() {
+            return Ok(None);
+        }
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        let commits = match &*opened {
+            Some(opened) => opened.commits.clone(),
+            None => opened.insert(Opened::open(options)?).commits.clone(),
+        };
+        drop(opened);
+        run(&commits).map(Some)
+    }
+
+    /// The number of the newest commit, 0 if there is none.
+    pub(crate) fn sequence(&self) -> Result<u64> {
+        Ok(self.with(false, |commits| Ok(commits.view().sequence))?.unwrap_or(0))
+    }
+
+    /// The value of a row.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        Ok(self.with(false, |commits| commits.noted(commits.view().get(key)))?.flatten())
+    }
+
+    /// Up to `limit` rows of one commit, from `from` (inclusive) to `to` (exclusive; empty: to the end), in order, or in
+    /// reverse order from the end.
+    pub(crate) fn range(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        reverse: bool,
+    ) -> Result<Vec<(RowKey, Bytes)>> {
+        let read = |commits: &Arc<Commits>| commits.noted(commits.view().range(from, to, limit, reverse));
+        Ok(self.with(false, read)?.unwrap_or_default())
+    }
+
+    /// Writes the rows, all or none. Blocks while too much is not in the engine yet.
+    ///
+    /// # Errors
+    /// After an error the store is as it was, and the same commit can be made again: `NoSpace` once there is some.
+    pub(crate) fn commit(&self, sequence: u64, rows: impl Into<Arc<Vec<Row>>>) -> Result<()> {
+        let rows = rows.into();
+        self.with(true, |commits| commits.commit(sequence, rows)).map(drop)
+    }
+
+    /// The state as it is now, for as long as is needed.
+    #[allow(dead_code)] // until `Cache::snapshot` takes it
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+        let found = self
+            .with(false, |commits| Ok(Snapshot { view: commits.view(), commits: Some(commits.clone()) }))?;
+        Ok(found.unwrap_or_else(|| {
+            let empty = View::new(0, Arc::new(Guarded::of(Memory::default())));
+            Snapshot { view: Arc::new(empty), commits: None }
+        }))
+    }
+
+    /// Reads everything there is and checks all checksums; the number of rows.
+    #[allow(dead_code)] // until the tool that verifies calls it
+    pub(crate) fn verify(&self) -> Result<u64> {
+        let counted = self.with(false, |commits| {
+            if let Some(home) = &commits.home {
+                let _tidying = lock(&commits.tidying);
+                let _writer = lock(&commits.writer);
+                recover::verify(home, commits.view().engine.call(drain::drained)?)?;
+            }
+            let view = commits.view();
+            let (mut rows, mut from) = (0, Vec::new());
+            loop {
+                let page = view.range(&from, &[], 1024, false)?;
+                let Some((last, _)) = page.last() else { return Ok(rows) };
+                from = [&last[..], &[0]].concat();
+                rows += page.len() as u64;
+            }
+        })?;
+        Ok(counted.unwrap_or(0))
+    }
+
+    /// Takes all commits into the engine, and lets go of the directory. Who reads later opens it again.
+    ///
+    /// # Errors
+    /// If the engine cannot be written; then the commits are in the log, and are there when it is opened again.
+    pub(crate) fn close(&self) -> Result<()> {
+        if self.options.is_none() {
+            return Ok(());
+        }
+        let opened = self.opened.write().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut opened) = opened else { return Ok(()) };
+        opened.stop();
+        opened.commits.drain(How::AtOnce).map(drop)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn drain_now(&self) -> Result<bool> {
+        Ok(self.with(false, |commits| commits.drain(How::AtOnce))?.unwrap_or(true))
+    }
+}
+
+impl Opened {
+    fn open(options: &StoreOptions) -> Result<Self> {
+        let commits = Arc::new(recover::open(options)?);
+        let mut opened = Opened { commits, thread: None };
+        if options.has_drain {
+            let commits = opened.commits.clone();
+            let thread = std::thread::Builder::new().name("slipstream-drain".to_owned());
+            let spawned = thread.spawn(move || commits.keep_draining());
+            opened.thread = Some(spawned.map_err(|error| errors::failed("opened", &options.dir, error))?);
+        }
+        Ok(opened)
+    }
+
+    fn stop(&mut self) {
+        self.commits.stop_draining();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // what it could not do is still in the log
+        }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[allow(dead_code)] // until `Cache::snapshot` takes it
+impl Snapshot {
+    pub(crate) fn sequence(&self) -> u64 {
+        self.view.sequence
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        self.noted(self.view.get(key))
+    }
+
+    fn noted<T>(&self, read: Result<T>) -> Result<T> {
+        match &self.commits {
+            Some(commits) => commits.noted(read),
+            None => read,
+        }
+    }
+
+    pub(crate) fn range(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        reverse: bool,
+    ) -> Result<Vec<(RowKey, Bytes)>> {
+        self.noted(self.view.range(from, to, limit, reverse))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::memory::MemoryLog;
-use crate::store::memory::MemoryStore;
+use crate::store::Store;
 use crate::topic::{Codec, Record, Topic, TopicKey, decode};
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Broker {
     log: MemoryLog,
-    store: Arc<MemoryStore>,
+    store: Arc<Store>,
 }
 
 impl Default for Broker {
@@ -46,7 +46,7 @@ impl Default for Broker {
 impl Broker {
     /// Empty topics and empty state.
     pub fn new() -> Self {
-        Broker { log: MemoryLog::new(1), store: Arc::default() }
+        Broker { log: MemoryLog::new(1), store: Arc::new(Store::in_memory()) }
     }
 
     /// An app over them.

@@ -1,0 +1,228 @@
+//! What a reader sees: the commits that are not in the engine yet, newest first, and the engine below them.
+
+use super::engine::{Guarded, Row, RowKey};
+use super::envelope;
+use crate::error::Result;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Small runs are merged up to this many rows, so that a look-up never has many to search.
+const MERGED_ROWS: usize = 16 * 1024;
+
+/// How many rows are read from the engine at once, at most.
+const PAGE: usize = 1024;
+
+/// What a row costs in memory beside its bytes.
+const ROW_BYTES: usize = 96;
+
+/// The first byte of keys that are the store's own.
+pub(super) const OWN: u8 = 0;
+
+/// The sorted rows of one commit, or of several on end.
+#[derive(Clone)]
+pub(super) struct Run {
+    first: u64,
+    pub(super) last: u64,
+    rows: Arc<Vec<Row>>,
+    bytes: usize,
+}
+
+impl Run {
+    pub(super) fn new(sequence: u64, rows: Arc<Vec<Row>>) -> Self {
+        Run::of(sequence, sequence, rows)
+    }
+
+    fn of(first: u64, last: u64, rows: Arc<Vec<Row>>) -> Self {
+        let bytes = rows
+            .iter()
+            .map(|(key, value)| ROW_BYTES + key.len() + value.as_ref().map_or(0, Bytes::len))
+            .sum();
+        Run { first, last, rows, bytes }
+    }
+
+    fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
+        let at = self.rows.binary_search_by(|(row, _)| row[..].cmp(key)).ok()?;
+        Some(&self.rows[at].1)
+    }
+
+    fn between(&self, from: &[u8], to: &[u8]) -> &[Row] {
+        let start = self.rows.partition_point(|(row, _)| row[..] < *from);
+        let end =
+            if to.is_empty() { self.rows.len() } else { self.rows.partition_point(|(row, _)| row[..] < *to) };
+        self.rows.get(start..end).unwrap_or_default()
+    }
+}
+
+/// The state as of one commit. While it lives, nothing that it does not hold itself goes into the engine.
+pub(super) struct View {
+    pub(super) sequence: u64,
+    /// Oldest first.
+    runs: Vec<Run>,
+    pub(super) engine: Arc<Guarded>,
+}
+
+impl View {
+    pub(super) fn new(sequence: u64, engine: Arc<Guarded>) -> Self {
+        View { sequence, runs: Vec::new(), engine }
+    }
+
+    /// With one more commit. Runs up to `frozen` are being drained, and stay as they are.
+    pub(super) fn with(&self, run: Run, frozen: u64) -> Self {
+        let sequence = run.last;
+        let mut runs = self.runs.clone();
+        runs.push(run);
+        while let [.., older, newer] = &runs[..] {
+            let rows = older.rows.len() + newer.rows.len();
+            if older.first <= frozen || rows > MERGED_ROWS || older.rows.len() > 2 * newer.rows.len() {
+                break;
+            }
+            let merged = merged(&[older.clone(), newer.clone()]).cloned().collect();
+            let merged = Run::of(older.first, newer.last, Arc::new(merged));
+            runs.truncate(runs.len() - 2);
+            runs.push(merged);
+        }
+        View { sequence, runs, engine: self.engine.clone() }
+    }
+
+    /// Without the runs that are in the engine.
+    pub(super) fn drained(&self, sequence: u64) -> Self {
+        let runs = self.runs.iter().filter(|run| run.last > sequence).cloned().collect();
+        View { sequence: self.sequence, runs, engine: self.engine.clone() }
+    }
+
+    /// The bytes of all that is not in the engine.
+    pub(super) fn bytes(&self) -> usize {
+        self.runs.iter().map(|run| run.bytes).sum()
+    }
+
+    pub(super) fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// All rows that are not in the engine, sorted, the newest of each key.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        merged(&self.runs)
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        if let Some(value) = self.runs.iter().rev().find_map(|run| run.get(key)) {
+            return Ok(value.clone());
+        }
+        let stored = self.engine.call(|engine| engine.get(key))?;
+        stored.map(|stored| envelope::unwrap(key, &stored)).transpose()
+    }
+
+    pub(super) fn range(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        reverse: bool,
+    ) -> Result<Vec<(RowKey, Bytes)>> {
+        let from = from.max(&[OWN + 1]);
+        if !to.is_empty() && from >= to {
+            return Ok(Vec::new());
+        }
+        let mut above = Merge::new(self.runs.iter().map(|run| run.between(from, to)), reverse);
+        let mut below = Below {
+            view: self,
+            from: from.to_vec(),
+            to: to.to_vec(),
+            reverse,
+            page: VecDeque::new(),
+            more: true,
+        };
+        let mut rows = Vec::new();
+        let mut ahead = above.next();
+        while rows.len() < limit {
+            // Rows that hide what lies below cost a few more than are wanted.
+            below.fill((limit - rows.len()).min(PAGE))?;
+            let stored = below.page.front().map(|(key, _)| key);
+            let order = match (ahead, stored) {
+                (None, None) => break,
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (None, Some(_)) => std::cmp::Ordering::Greater,
+                (Some((key, _)), Some(stored)) if reverse => stored.cmp(key),
+                (Some((key, _)), Some(stored)) => key.cmp(stored),
+            };
+            let hidden = if order.is_ge() { below.page.pop_front() } else { None };
+            if let (true, Some((key, value))) = (order.is_le(), ahead) {
+                rows.extend(value.clone().map(|value| (key.clone(), value)));
+                ahead = above.next();
+            } else if let Some((key, stored)) = hidden {
+                let value = envelope::unwrap(&key, &stored)?;
+                rows.push((key, value));
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// The engine's rows, a page at a time.
+struct Below<'a> {
+    view: &'a View,
+    from: Vec<u8>,
+    to: Vec<u8>,
+    reverse: bool,
+    page: VecDeque<(RowKey, Bytes)>,
+    more: bool,
+}
+
+impl Below<'_> {
+    fn fill(&mut self, wanted: usize) -> Result<()> {
+        if !self.page.is_empty() || !self.more {
+            return Ok(());
+        }
+        let read = |engine: &dyn super::Engine| engine.range(&self.from, &self.to, wanted, self.reverse);
+        self.page = self.view.engine.call(read)?.into();
+        self.more = self.page.len() >= wanted;
+        if let Some((last, _)) = self.page.back() {
+            if self.reverse {
+                self.to = last.to_vec();
+            } else {
+                self.from = [&last[..], &[0]].concat();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn merged(runs: &[Run]) -> impl Iterator<Item = &Row> {
+    Merge::new(runs.iter().map(|run| &run.rows[..]), false)
+}
+
+/// Several sorted slices as one; of rows with the same key that of the last slice.
+struct Merge<'a> {
+    slices: Vec<&'a [Row]>,
+    reverse: bool,
+}
+
+impl<'a> Merge<'a> {
+    fn new(slices: impl Iterator<Item = &'a [Row]>, reverse: bool) -> Self {
+        Merge { slices: slices.filter(|rows| !rows.is_empty()).collect(), reverse }
+    }
+}
+
+impl<'a> Iterator for Merge<'a> {
+    type Item = &'a Row;
+
+    fn next(&mut self) -> Option<&'a Row> {
+        let reverse = self.reverse;
+        let head = move |rows: &&'a [Row]| if reverse { rows.last() } else { rows.first() };
+        let mut best: Option<&'a Row> = None;
+        for row in self.slices.iter().filter_map(head) {
+            let is_ahead = best.is_none_or(|best| if reverse { row.0 >= best.0 } else { row.0 <= best.0 });
+            if is_ahead {
+                best = Some(row);
+            }
+        }
+        let best = best?;
+        for rows in &mut self.slices {
+            if head(rows).is_some_and(|row| row.0 == best.0) {
+                *rows = if reverse { &rows[..rows.len() - 1] } else { &rows[1..] };
+            }
+        }
+        Some(best)
+    }
+}
