@@ -139,6 +139,10 @@ fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 fn escape(bytes: &[u8], out: &mut Vec<u8>) {
+    if !bytes.contains(&0) {
+        out.extend_from_slice(bytes);
+        return;
+    }
     for &byte in bytes {
         out.push(byte);
         if byte == 0 {
@@ -149,6 +153,9 @@ fn escape(bytes: &[u8], out: &mut Vec<u8>) {
 
 fn decode_bytes(bytes: &mut &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
+    let plain = bytes.iter().position(|byte| *byte == 0)?;
+    out.extend_from_slice(&bytes[..plain]);
+    *bytes = &bytes[plain..];
     loop {
         let (&byte, rest) = bytes.split_first()?;
         *bytes = rest;

@@ -168,6 +168,12 @@ pub(crate) struct Buffers {
     pub(crate) rows: Vec<usize>,
 }
 
+impl Buffers {
+    pub(crate) fn is_idle(&self) -> bool {
+        self.txn.is_idle() && self.records.is_empty() && self.rows.is_empty()
+    }
+}
+
 impl Gathered {
     pub(crate) fn new(txn: Txn) -> Arc<Self> {
         let buffers = Mutex::new(Buffers { txn, ..Buffers::default() });
@@ -183,6 +189,11 @@ impl Gathered {
     pub(crate) fn touch(&self) -> MutexGuard<'_, Buffers> {
         self.touched.store(true, Ordering::Relaxed);
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything has ended.
+    pub(crate) fn ends(&self) {
+        self.touched.store(false, Ordering::Relaxed);
     }
 
     /// The buffers out of their lock, if anything is in them: what follows may wait.
@@ -220,7 +231,7 @@ impl DerefMut for Lent<'_> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let buffers = std::mem::take(&mut self.buffers);
-        let touched = !(buffers.txn.is_idle() && buffers.records.is_empty());
+        let touched = !buffers.is_idle();
         *self.gathered.touch() = buffers;
         self.gathered.touched.store(touched, Ordering::Relaxed);
     }
@@ -247,31 +258,44 @@ pub(crate) fn enter_sync<T>(current: Current, run: impl FnOnce() -> T) -> T {
     CURRENT.sync_scope(current, run)
 }
 
-/// Where the caller runs.
+/// Where the caller runs; `what` was used there.
 ///
 /// # Errors
 /// Outside of any app, and where two could be meant.
-pub(crate) fn current(what: &str) -> Result<Current> {
-    if let Ok(current) = CURRENT.try_with(Clone::clone) {
-        return Ok(current);
+pub(crate) fn current(what: impl Fn() -> String) -> Result<Current> {
+    with_current(what, |current| Ok(current.clone()))
+}
+
+/// Runs with where the caller runs, which is not copied for it.
+pub(crate) fn with_current<T>(
+    what: impl Fn() -> String,
+    run: impl FnOnce(&Current) -> Result<T>,
+) -> Result<T> {
+    let mut run = Some(run);
+    let ran = CURRENT.try_with(|current| run.take().map(|run| run(current)));
+    if let Ok(Some(ran)) = ran {
+        return ran;
     }
     let running: Vec<_> = running().iter().filter_map(Weak::upgrade).collect();
-    match running.as_slice() {
-        [app] => Ok(Current { app: app.clone(), step: None }),
-        [] => Err(Error::new(
+    match (running.as_slice(), run) {
+        ([app], Some(run)) => run(&Current { app: app.clone(), step: None }),
+        ([] | [_], _) => Err(Error::new(
             ErrorKind::OutsideApp,
-            format!("{what} was used outside of a running app: start one first, or use `running.scope(..)`"),
+            format!(
+                "{} was used outside of a running app: start one first, or use `running.scope(..)`",
+                what()
+            ),
         )),
-        [..] => Err(Error::new(
+        ([..], _) => Err(Error::new(
             ErrorKind::OutsideApp,
-            format!("{what} was used while several apps run: say which one by `running.scope(..)`"),
+            format!("{} was used while several apps run: say which one by `running.scope(..)`", what()),
         )),
     }
 }
 
 /// The clock of the app that runs the caller, or the machine's.
 pub(crate) fn clock() -> Clock {
-    current("the clock").map(|current| current.app.clock.clone()).unwrap_or_default()
+    current(|| "the clock".to_owned()).map(|current| current.app.clock.clone()).unwrap_or_default()
 }
 
 /// A static's place in an app: what the app keeps for it.

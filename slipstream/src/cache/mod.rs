@@ -4,6 +4,7 @@
 //! written as part of the step; outside each call is a step of its own.
 
 mod entries;
+mod scratch;
 mod sink;
 
 pub use entries::Entries;
@@ -12,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Key, KeyOf, PrefixOf};
 use crate::scope::{self, Current, Slot};
 use crate::steps::{RESERVED, Txn};
-use crate::store::{self, RowKey, RowValue};
+use crate::store::{self, RowValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
@@ -59,32 +60,40 @@ impl<K, V> Cache<K, V> {
     }
 }
 
-/// What an app keeps for a cache.
-struct Kept {
-    prefix: Vec<u8>,
-}
-
 impl<K, V> Cache<K, V>
 where
     K: Key,
     V: Serialize + DeserializeOwned,
 {
     fn current(&self) -> Result<Current> {
-        let current = scope::current(&format!("the cache `{}`", self.name))?;
-        if self.name.starts_with(RESERVED) {
-            let text = format!("a cache cannot be called `{}`: `{RESERVED}` is ours", self.name);
-            return Err(Error::new(ErrorKind::Misuse, text));
-        }
-        current.app.uses_caches.store(true, Ordering::Relaxed);
-        Ok(current)
+        self.with(|current| Ok(current.clone()))
     }
 
-    fn row(&self, current: &Current, encode: impl FnOnce(&mut Vec<u8>)) -> Result<RowKey> {
-        let kept = self.slot.of(&current.app, || Kept { prefix: store::prefix(self.name) })?;
-        let mut row = Vec::with_capacity(kept.prefix.len() + 24);
-        row.extend(&kept.prefix);
-        encode(&mut row);
-        Ok(row.into())
+    /// Runs where the caller runs.
+    fn with<T>(&self, run: impl FnOnce(&Current) -> Result<T>) -> Result<T> {
+        scope::with_current(
+            || format!("the cache `{}`", self.name),
+            |current| {
+                if self.name.starts_with(RESERVED) {
+                    let text = format!("a cache cannot be called `{}`: `{RESERVED}` is ours", self.name);
+                    return Err(Error::new(ErrorKind::Misuse, text));
+                }
+                // A look first, so that lanes do not take the line from each other with every call.
+                if !current.app.uses_caches.load(Ordering::Relaxed) {
+                    current.app.uses_caches.store(true, Ordering::Relaxed);
+                }
+                run(current)
+            },
+        )
+    }
+
+    /// Runs with the row of a key.
+    fn row<T>(&self, encode: impl FnOnce(&mut Vec<u8>), run: impl FnOnce(&[u8]) -> T) -> T {
+        let fill = |out: &mut Vec<u8>| {
+            store::prefix_into(self.name, out);
+            encode(out);
+        };
+        scratch::with_bytes(fill, run)
     }
 
     /// Runs as part of the caller's step, or as a step of its own.
@@ -96,8 +105,10 @@ where
     }
 
     fn encode(&self, value: &V) -> Result<RowValue> {
-        let failed = |error| self.codec("a value of", "encoded", error);
-        rmp_serde::to_vec_named(value).map(RowValue::from).map_err(failed)
+        let mut encoded = Ok(());
+        let fill = |out: &mut Vec<u8>| encoded = rmp_serde::encode::write_named(out, value);
+        let bytes = scratch::with_bytes(fill, |bytes| RowValue::from(bytes));
+        encoded.map(|()| bytes).map_err(|error| self.codec("a value of", "encoded", error))
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<V> {
@@ -118,10 +129,7 @@ where
     /// # Errors
     /// Outside of an app, if the store cannot be read, or if what it holds is not a `V`.
     pub fn get<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
-        let current = self.current()?;
-        let row = self.row(&current, |out| key.encode_as(out))?;
-        let value = self.step(&current, |txn| current.app.state.read(txn, &row))?;
-        value.map(|bytes| self.decode(&bytes)).transpose()
+        self.read(key)?.map(|bytes| self.decode(&bytes)).transpose()
     }
 
     /// Whether a key has a value.
@@ -129,9 +137,16 @@ where
     /// # Errors
     /// Outside of an app, or if the store cannot be read.
     pub fn contains<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
-        let current = self.current()?;
-        let row = self.row(&current, |out| key.encode_as(out))?;
-        Ok(self.step(&current, |txn| current.app.state.read(txn, &row))?.is_some())
+        Ok(self.read(key)?.is_some())
+    }
+
+    fn read<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Result<Option<RowValue>> {
+        self.with(|current| {
+            self.row(
+                |out| key.encode_as(out),
+                |row| self.step(current, |txn| current.app.state.read(txn, row)),
+            )
+        })
     }
 
     /// Sets the value of a key.
@@ -151,11 +166,12 @@ where
     }
 
     fn write<Q: KeyOf<K> + ?Sized>(&self, key: &Q, value: Option<RowValue>) -> Result<()> {
-        let current = self.current()?;
-        let row = self.row(&current, |out| key.encode_as(out))?;
-        self.step(&current, |txn| {
-            current.app.state.write(txn, &row, value.clone());
-            Ok(())
+        self.with(|current| {
+            let write = |txn: &mut Txn, row: &[u8]| {
+                current.app.state.write(txn, row, value.clone());
+                Ok(())
+            };
+            self.row(|out| key.encode_as(out), |row| self.step(current, |txn| write(txn, row)))
         })
     }
 
@@ -177,25 +193,31 @@ where
     /// # Errors
     /// As [`get`](Cache::get) and [`put`](Cache::put).
     pub fn update<Q: KeyOf<K> + ?Sized>(&self, key: &Q, mut make: impl FnMut(Option<V>) -> V) -> Result<V> {
-        let current = self.current()?;
-        let row = self.row(&current, |out| key.encode_as(out))?;
-        let read =
-            |txn: &mut Txn| current.app.state.read(txn, &row)?.map(|bytes| self.decode(&bytes)).transpose();
-        match &current.step {
-            Some(step) => {
-                // Without the lock, since `make` may use other caches.
-                let old = read(&mut step.touch().txn)?;
-                let new = make(old);
-                let encoded = self.encode(&new)?;
-                current.app.state.write(&mut step.touch().txn, &row, Some(encoded));
-                Ok(new)
-            }
-            None => current.app.state.outside(|txn| {
-                let new = make(read(txn)?);
-                current.app.state.write(txn, &row, Some(self.encode(&new)?));
-                Ok(new)
-            }),
-        }
+        self.with(|current| {
+            let state = &current.app.state;
+            self.row(
+                |out| key.encode_as(out),
+                |row| {
+                    let read =
+                        |txn: &mut Txn| state.read(txn, row)?.map(|bytes| self.decode(&bytes)).transpose();
+                    match &current.step {
+                        Some(step) => {
+                            // Without the lock, since `make` may use other caches.
+                            let old = read(&mut step.touch().txn)?;
+                            let new = make(old);
+                            let encoded = self.encode(&new)?;
+                            state.write(&mut step.touch().txn, row, Some(encoded));
+                            Ok(new)
+                        }
+                        None => state.outside(|txn| {
+                            let new = make(read(txn)?);
+                            state.write(txn, row, Some(self.encode(&new)?));
+                            Ok(new)
+                        }),
+                    }
+                },
+            )
+        })
     }
 
     /// All entries, in the order of their keys.
@@ -261,13 +283,14 @@ where
     /// # Errors
     /// Outside of an app, or if the store cannot be read.
     pub fn delete_range<Q: KeyOf<K>>(&self, range: impl RangeBounds<Q>) -> Result<()> {
-        let current = self.current()?;
         let keys = Entries::all(self, entries::only_key).within(&range).collect::<Result<Vec<K>>>()?;
-        let rows = keys.iter().map(|key| self.row(&current, |out| key.encode(out)));
-        let rows = rows.collect::<Result<Vec<RowKey>>>()?;
-        self.step(&current, |txn| {
-            rows.iter().for_each(|row| current.app.state.write(txn, row, None));
-            Ok(())
+        self.with(|current| {
+            self.step(current, |txn| {
+                for key in &keys {
+                    self.row(|out| key.encode(out), |row| current.app.state.write(txn, row, None));
+                }
+                Ok(())
+            })
         })
     }
 }

@@ -79,8 +79,8 @@ where
         step.at_sink(at);
         let in_hand = InHand::take(step.outputs(at));
         let (key, value) = item.pair();
-        let row = self.0.row(&step.current(), |out| key.encode(out))?;
-        step.stage_row(at, &row, Some(self.0.encode(&value)?));
+        let value = self.0.encode(&value)?;
+        self.0.row(|out| key.encode(out), |row| step.stage_row(at, row, Some(value)));
         in_hand.staged();
         Ok(())
     }

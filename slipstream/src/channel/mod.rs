@@ -124,7 +124,7 @@ impl<T: Send + 'static> Channel<T> {
     /// # Cancel safety
     /// An item whose sending was dropped while it waited for room was not sent.
     pub async fn send(&self, value: T) -> Result<()> {
-        let Current { app, step } = scope::current(&format!("the channel `{}`", self.name))?;
+        let Current { app, step } = scope::current(|| format!("the channel `{}`", self.name))?;
         let queue = self.queue(&app)?;
         let item = self.item(value)?;
         match step {

@@ -39,13 +39,17 @@ impl<S, T, D> Bench<S, T, D> {
             return Ending(None);
         }
         let step = &self.step;
-        Ending(Some(Box::pin(async move {
-            match step.end(ended, count).await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(Interrupt::Stale),
-                Err(error) => Err(Interrupt::Stop(error)),
-            }
-        })))
+        let stands = |stands| match stands {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Interrupt::Stale),
+            Err(error) => Err(Interrupt::Stop(error)),
+        };
+        match step.end_now(ended, count).map(stands) {
+            Some(Ok(())) => Ending(None),
+            Some(Err(interrupt)) => Ending(Some(Box::pin(std::future::ready(Err(interrupt))))),
+            // Somebody is in its way.
+            None => Ending(Some(Box::pin(async move { stands(step.end(ended, count).await) }))),
+        }
     }
 
     /// Settles a call that did not go well; afterwards the loop goes on.

@@ -5,8 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Outputs;
 use crate::log::Ack;
 use crate::scope::{Buffers, Shared};
-use crate::steps::{Pending, Value};
-use crate::store::RowKey;
+use crate::steps::{End, Pending};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -68,20 +67,52 @@ impl Step {
         column.add(count.into());
     }
 
-    async fn end_touched(&self) -> Result<bool> {
-        let places = match self.track() {
-            Some(mut track) if self.counts().held.get() == 0 => track.behind(),
-            _ => Vec::new(),
-        };
-        if !self.settle(&places).await? {
-            return Ok(false);
+    /// Ends the step without waiting, as `end` does; `None` if somebody is in its way.
+    pub(crate) fn end_now(&self, ended: Ended, count: u32) -> Option<Result<bool>> {
+        self.place_behind();
+        let mut buffers = self.inner.gathered.touch();
+        let (state, outputs) = (&self.inner.app.state, buffers.records.len());
+        let end = state.end_now(&mut buffers.txn, outputs)?;
+        let stands = end.and_then(|end| self.ended(&mut buffers, end));
+        let rest = buffers.is_idle();
+        drop(buffers);
+        if rest {
+            self.inner.gathered.ends();
         }
-        if !places.is_empty()
-            && let Some(mut track) = self.track()
+        if let Ok(true) = stands {
+            self.moved();
+            self.count_end(ended, count);
+        }
+        Some(stands)
+    }
+
+    async fn end_touched(&self) -> Result<bool> {
+        self.place_behind();
+        let stands = self.settle().await?;
+        if stands {
+            self.moved();
+        }
+        Ok(stands)
+    }
+
+    /// The step moves the position behind all that was pulled, unless a pipe holds some of it.
+    fn place_behind(&self) {
+        if let Some(mut track) = self.track()
+            && self.counts().held.get() == 0
+        {
+            let places = track.behind();
+            if !places.is_empty() {
+                self.inner.app.state.places(&mut self.inner.gathered.touch().txn, &places);
+            }
+        }
+    }
+
+    fn moved(&self) {
+        if let Some(mut track) = self.track()
+            && self.counts().held.get() == 0
         {
             track.moved();
         }
-        Ok(true)
     }
 
     /// How many yields of the message in hand are done already.
@@ -99,7 +130,10 @@ impl Step {
             Some(mut track) => track.at_yield(yields),
             None => Vec::new(),
         };
-        if !self.settle(&places).await? {
+        if !places.is_empty() {
+            self.inner.app.state.places(&mut self.inner.gathered.touch().txn, &places);
+        }
+        if !self.settle().await? {
             return Err(Interrupt::Stale);
         }
         self.inner.yielded.store(yields, Relaxed);
@@ -114,14 +148,17 @@ impl Step {
         let _ = self.inner.app.state.hold(&mut buffers.txn).await;
     }
 
-    async fn settle(&self, places: &[(RowKey, Value)]) -> Result<bool> {
-        if !self.inner.gathered.is_touched() && places.is_empty() {
-            return Ok(true);
-        }
-        let mut buffers = self.inner.gathered.lend_all();
+    async fn settle(&self) -> Result<bool> {
+        let Some(mut buffers) = self.inner.gathered.lend() else { return Ok(true) };
         let outputs = buffers.records.len();
-        let Some(pending) = self.inner.app.state.end(&mut buffers.txn, places, outputs).await? else {
-            self.withdraw(&mut buffers);
+        let end = self.inner.app.state.end(&mut buffers.txn, outputs).await?;
+        self.ended(&mut buffers, end)
+    }
+
+    /// Counts and sends what became visible, or takes it back.
+    fn ended(&self, buffers: &mut Buffers, end: End) -> Result<bool> {
+        let End::Stands(pending) = end else {
+            self.withdraw(buffers);
             return Ok(false);
         };
         for sink in buffers.rows.drain(..) {

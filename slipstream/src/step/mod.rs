@@ -394,7 +394,7 @@ impl Step {
     }
 
     /// Writes a row when the step ends.
-    pub(crate) fn stage_row(&self, sink: usize, row: &RowKey, value: Option<RowValue>) {
+    pub(crate) fn stage_row(&self, sink: usize, row: &[u8], value: Option<RowValue>) {
         let mut buffers = self.inner.gathered.touch();
         self.inner.app.state.write(&mut buffers.txn, row, value);
         buffers.rows.push(sink);

@@ -22,6 +22,6 @@ pub(crate) use lanes::Pending;
 pub(crate) use place::{RESERVED, parse_place, place_row, resume_row};
 pub(crate) use queue::{Item, Look, Queue};
 pub(crate) use scan::{Scan, after};
-pub(crate) use state::State;
+pub(crate) use state::{End, State};
 pub(crate) use txn::Txn;
 pub(crate) use value::{Place, Value};

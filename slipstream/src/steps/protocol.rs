@@ -127,10 +127,11 @@ impl Protocol {
     }
 
     /// Reads a row for a step, and notes that it did.
-    pub(crate) fn read(&self, txn: &mut Txn, row: &RowKey) -> Lookup {
+    pub(crate) fn read(&self, txn: &mut Txn, row: &[u8]) -> Lookup {
         let hash = self.hash(row);
-        let own = txn.find(hash, row);
-        if let Some(Some(value)) = own.map(|at| &txn.touched[at].write) {
+        if let Some(touch) = txn.find(hash, row).map(|at| &txn.touched[at])
+            && let Some(value) = &touch.write
+        {
             return Lookup::Known(value.clone());
         }
         self.begin_epoch(txn);
@@ -138,8 +139,8 @@ impl Protocol {
         let clock = shard.clock();
         let (found, kept) = shard.read(hash, row);
         drop(shard);
-        // The row as it is kept here is shared; the caller's copy goes.
-        txn.touch(hash, kept.as_ref().unwrap_or(row)).seen.get_or_insert(clock);
+        // The row as it is kept here is shared: most reads need no row of their own.
+        txn.touch(hash, row, kept).seen.get_or_insert(clock);
         match found {
             Found::Known(value) => Lookup::Known(value),
             Found::Missing(floor) => Lookup::Load(Ticket { hash, floor }),
@@ -147,14 +148,14 @@ impl Protocol {
     }
 
     /// Keeps what the store said, for the next look-up.
-    pub(crate) fn loaded(&self, ticket: &Ticket, row: &RowKey, value: Option<Value>) {
+    pub(crate) fn loaded(&self, ticket: &Ticket, row: &[u8], value: Option<Value>) {
         let mut shard = self.shard(ticket.hash);
         shard.load(ticket.hash, row, value, ticket.floor);
         shard.make_room(self.budget, self.committed.load(Acquire));
     }
 
     /// Looks a row up, as ended steps left it, without a note.
-    pub(crate) fn peek(&self, row: &RowKey) -> Option<Option<Value>> {
+    pub(crate) fn peek(&self, row: &[u8]) -> Option<Option<Value>> {
         let hash = self.hash(row);
         match self.shard(hash).read(hash, row).0 {
             Found::Known(value) => Some(value),
@@ -163,9 +164,9 @@ impl Protocol {
     }
 
     /// Writes a row, when the step ends.
-    pub(crate) fn write(&self, txn: &mut Txn, row: &RowKey, value: Option<Value>) {
+    pub(crate) fn write(&self, txn: &mut Txn, row: &[u8], value: Option<Value>) {
         self.begin_epoch(txn);
-        txn.touch(self.hash(row), row).write = Some(value);
+        txn.touch(self.hash(row), row, None).write = Some(value);
     }
 
     /// Sends an item, when the step ends.
@@ -181,7 +182,7 @@ impl Protocol {
 
     /// Looks how far the consumers of a queue are. One that is not in memory has not moved lately.
     fn refresh(&self, queue: &Queue) {
-        let place = |row| self.peek(row).flatten().and_then(|value| Some(value.place()?.offset));
+        let place = |row: &RowKey| self.peek(row).flatten().and_then(|value| Some(value.place()?.offset));
         queue.progress(queue.readers().iter().map(place));
     }
 

@@ -114,11 +114,11 @@ impl Shard {
     }
 
     /// Keeps what was read from the store, unless something has happened to the row since that look-up.
-    pub(super) fn load(&mut self, hash: u64, row: &RowKey, value: Option<Value>, floor: u64) {
+    pub(super) fn load(&mut self, hash: u64, row: &[u8], value: Option<Value>, floor: u64) {
         if self.floor != floor || self.find(hash, row).is_some() {
             return;
         }
-        self.insert(Slot { hash, row: row.clone(), value, version: floor, generation: 0, hot: false });
+        self.insert(Slot { hash, row: row.into(), value, version: floor, generation: 0, hot: false });
     }
 
     fn insert(&mut self, slot: Slot) -> u32 {

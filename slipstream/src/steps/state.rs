@@ -37,6 +37,14 @@ pub(crate) struct State {
     committing: tokio::sync::Mutex<u64>,
 }
 
+/// What became of a step.
+pub(crate) enum End {
+    /// It has ended; this is what its outputs are counted by, if it has any.
+    Stands(Option<Pending>),
+    /// It runs again.
+    Stale,
+}
+
 /// The positions that a commit has made safe, by their names.
 pub(crate) type Places = BTreeMap<String, Place>;
 
@@ -58,7 +66,7 @@ impl State {
     }
 
     /// Reads a row as the step sees it: its own writes, then what ended steps wrote.
-    pub(crate) fn read(&self, txn: &mut Txn, row: &RowKey) -> Result<Option<RowValue>> {
+    pub(crate) fn read(&self, txn: &mut Txn, row: &[u8]) -> Result<Option<RowValue>> {
         let value = match self.protocol.read(txn, row) {
             Lookup::Known(value) => value,
             // A commit may land between the look-up and this read. Then the row is newer than the read claims, and
@@ -73,7 +81,7 @@ impl State {
     }
 
     /// Writes a row, when the step ends.
-    pub(crate) fn write(&self, txn: &mut Txn, row: &RowKey, value: Option<RowValue>) {
+    pub(crate) fn write(&self, txn: &mut Txn, row: &[u8], value: Option<RowValue>) {
         self.protocol.write(txn, row, value.map(Value::Bytes));
     }
 
@@ -101,7 +109,7 @@ impl State {
     /// Looks how far the consumers of a queue are.
     fn refresh(&self, queue: &Queue) {
         // Who cannot be found counts as where it was: that keeps items, and loses none.
-        let place = |row| self.place(row).ok().flatten().map(|place| place.offset);
+        let place = |row: &RowKey| self.place(row).ok().flatten().map(|place| place.offset);
         queue.progress(queue.readers().iter().map(place));
     }
 
@@ -134,7 +142,7 @@ impl State {
     }
 
     pub(super) fn store(&self) -> &Store {
-        &*self.store
+        &self.store
     }
 
     /// Tries until nobody is in the way any more.
@@ -164,18 +172,30 @@ impl State {
         judged(self.unblocked(|| self.protocol.hold(txn).into()).await.outcome)
     }
 
-    /// Ends a step. `None`: it is stale, and runs again.
-    pub(crate) async fn end(
-        &self,
-        txn: &mut Txn,
-        places: &[(RowKey, Value)],
-        outputs: usize,
-    ) -> Result<Option<Option<Pending>>> {
+    /// Ends a step, unless somebody is in its way: then it says `None`, and is to be asked again by [`end`](State::end).
+    pub(crate) fn end_now(&self, txn: &mut Txn, outputs: usize) -> Option<Result<End>> {
+        let ended = self.protocol.end(txn, outputs);
+        self.tell(ended.wakes);
+        match ended.outcome {
+            Outcome::Blocked => None,
+            outcome => Some(
+                judged(outcome).map(|stands| if stands { End::Stands(ended.pending) } else { End::Stale }),
+            ),
+        }
+    }
+
+    /// Ends a step, once nobody is in its way.
+    pub(crate) async fn end(&self, txn: &mut Txn, outputs: usize) -> Result<End> {
+        let ended = self.unblocked(|| self.protocol.end(txn, outputs)).await;
+        let stands = judged(ended.outcome)?;
+        Ok(if stands { End::Stands(ended.pending) } else { End::Stale })
+    }
+
+    /// A position moves when the step ends.
+    pub(crate) fn places(&self, txn: &mut Txn, places: &[(RowKey, Value)]) {
         for (row, place) in places {
             self.protocol.write(txn, row, Some(place.clone()));
         }
-        let ended = self.unblocked(|| self.protocol.end(txn, outputs)).await;
-        Ok(judged(ended.outcome)?.then_some(ended.pending))
     }
 
     /// Ends a step that is made of one closure, from outside of any lane: it is made again while others interfere.
@@ -220,16 +240,16 @@ impl State {
     }
 
     /// The position of a handler in a partition, by its row.
-    pub(crate) fn place(&self, row: &RowKey) -> Result<Option<Place>> {
+    pub(crate) fn place(&self, row: &[u8]) -> Result<Option<Place>> {
         Ok(self.peek(row)?.and_then(|value| value.place()))
     }
 
     /// A row, as ended steps left it.
-    pub(crate) fn get(&self, row: &RowKey) -> Result<Option<RowValue>> {
+    pub(crate) fn get(&self, row: &[u8]) -> Result<Option<RowValue>> {
         Ok(self.peek(row)?.map(|value| value.encode()))
     }
 
-    fn peek(&self, row: &RowKey) -> Result<Option<Value>> {
+    fn peek(&self, row: &[u8]) -> Result<Option<Value>> {
         match self.protocol.peek(row) {
             Some(value) => Ok(value),
             None => Ok(self.store.get(row)?.map(Value::Bytes)),
@@ -246,9 +266,7 @@ impl State {
     /// Moves positions in a step of their own.
     pub(crate) fn move_places(&self, places: &[(RowKey, Value)]) {
         let mut txn = self.protocol.begin_outside();
-        for (row, place) in places {
-            self.protocol.write(&mut txn, row, Some(place.clone()));
-        }
+        self.places(&mut txn, places);
         // It reads nothing, and nobody holds what only an idle lane writes.
         self.tell(self.protocol.end(&mut txn, 0).wakes);
     }

@@ -62,11 +62,12 @@ impl Txn {
         self.index.find(hash, |at| is_it(&self.touched[*at as usize])).map(|at| *at as usize)
     }
 
-    /// The row as the step has it; noted now if it has not touched it before.
-    pub(super) fn touch(&mut self, hash: u64, row: &RowKey) -> &mut Touch {
+    /// The row as the step has it; noted now if it has not touched it before. `kept`: the row, if somebody has it already.
+    pub(super) fn touch(&mut self, hash: u64, row: &[u8], kept: Option<RowKey>) -> &mut Touch {
         let at = self.find(hash, row).unwrap_or_else(|| {
-            let held = self.held.iter().any(|(other, held)| *other == hash && held == row);
-            self.touched.push(Touch { hash, row: row.clone(), seen: None, write: None, held });
+            let held = self.held.iter().any(|(other, held)| *other == hash && held[..] == *row);
+            let row = kept.unwrap_or_else(|| row.into());
+            self.touched.push(Touch { hash, row, seen: None, write: None, held });
             let at = self.touched.len() - 1;
             if self.touched.len() > FEW {
                 self.index(at);

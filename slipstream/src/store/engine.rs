@@ -6,16 +6,15 @@
 use super::disk::Durability;
 use super::errors::damaged;
 use crate::error::{Error, ErrorKind, Result};
-use bytes::Bytes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// A row's key. On disk: the name, 0, the shard, and the key's own bytes.
-pub(crate) type RowKey = Bytes;
+pub(crate) type RowKey = Arc<[u8]>;
 
 /// A row's value.
-pub(crate) type RowValue = Bytes;
+pub(crate) type RowValue = Arc<[u8]>;
 
 /// A row: its key, and its value or `None` for a deletion.
 pub(crate) type Row = (RowKey, Option<RowValue>);
@@ -23,11 +22,11 @@ pub(crate) type Row = (RowKey, Option<RowValue>);
 /// An engine that keeps rows.
 pub(crate) trait Engine: Send + Sync {
     /// The value of a row.
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>>;
+    fn get(&self, key: &[u8]) -> Result<Option<RowValue>>;
 
     /// Up to `limit` rows from `from` (inclusive) to `to` (exclusive; empty: to the end), in order, or in reverse order
     /// from the end.
-    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, Bytes)>>;
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>>;
 
     /// Writes rows, sorted, one a key. Not atomic; but what survives a crash is written in order.
     fn put(&self, rows: &[Row]) -> Result<()>;

@@ -1,15 +1,15 @@
 //! What stands around a value in an engine, so that none is ever answered that was not written.
 
+use super::engine::RowValue;
 use super::errors::damaged_row;
 use crate::error::Result;
-use bytes::Bytes;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 const VERSION: u8 = 1;
 const HEAD: usize = 5;
 
 /// The value with its format and its checksum, which also covers the key.
-pub(super) fn wrap(key: &[u8], value: &[u8]) -> Bytes {
+pub(super) fn wrap(key: &[u8], value: &[u8]) -> RowValue {
     let mut out = Vec::with_capacity(HEAD + value.len());
     out.push(VERSION);
     out.extend(sum(key, value));
@@ -17,10 +17,10 @@ pub(super) fn wrap(key: &[u8], value: &[u8]) -> Bytes {
     out.into()
 }
 
-pub(super) fn unwrap(key: &[u8], stored: &Bytes) -> Result<Bytes> {
+pub(super) fn unwrap(key: &[u8], stored: &[u8]) -> Result<RowValue> {
     match stored.first() {
         Some(&VERSION) if stored.len() >= HEAD && stored[1..HEAD] == sum(key, &stored[HEAD..]) => {
-            Ok(stored.slice(HEAD..))
+            Ok(stored[HEAD..].into())
         }
         _ => Err(damaged_row(key)),
     }

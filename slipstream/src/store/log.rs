@@ -5,7 +5,6 @@ use super::engine::Row;
 use super::errors::{damaged, failed, newer};
 use super::record::{self, Flaw, Record};
 use crate::error::Result;
-use bytes::Bytes;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -123,7 +122,7 @@ pub(super) fn path(dir: &Path, first: u64) -> PathBuf {
 /// All good records from the start of a file, and where a damaged one begins.
 pub(super) fn read(dir: &Path, first: u64) -> Result<(Vec<Record>, Option<u64>)> {
     let path = path(dir, first);
-    let file: Bytes = std::fs::read(&path).map_err(|error| failed("read", &path, error))?.into();
+    let file = std::fs::read(&path).map_err(|error| failed("read", &path, error))?;
     let (mut records, mut at) = (Vec::<Record>::new(), 0);
     while at < file.len() {
         match record::decode(&file, at) {

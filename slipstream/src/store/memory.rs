@@ -1,23 +1,22 @@
 //! Rows in memory: for tests, and for apps whose state ends with the process.
 
 use super::disk::Durability;
-use super::engine::{Engine, Row, RowKey};
+use super::engine::{Engine, Row, RowKey, RowValue};
 use crate::error::Result;
-use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
 /// Keeps rows in a map.
 #[derive(Default)]
-pub(crate) struct Memory(RwLock<BTreeMap<RowKey, Bytes>>);
+pub(crate) struct Memory(RwLock<BTreeMap<RowKey, RowValue>>);
 
 impl Engine for Memory {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
         Ok(self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, Bytes)>> {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>> {
         if !to.is_empty() && from >= to {
             return Ok(Vec::new());
         }

@@ -26,7 +26,6 @@ pub(crate) use engine::{Engine, Row, RowKey, RowValue};
 pub(crate) use options::StoreOptions;
 
 use crate::error::Result;
-use bytes::Bytes;
 use commits::{Commits, lock};
 use drain::How;
 use engine::Guarded;
@@ -105,7 +104,7 @@ impl Store {
     }
 
     /// The value of a row.
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
         Ok(self.with(false, |commits| commits.noted(commits.view().get(key)))?.flatten())
     }
 
@@ -117,7 +116,7 @@ impl Store {
         to: &[u8],
         limit: usize,
         reverse: bool,
-    ) -> Result<Vec<(RowKey, Bytes)>> {
+    ) -> Result<Vec<(RowKey, RowValue)>> {
         let read = |commits: &Arc<Commits>| commits.noted(commits.view().range(from, to, limit, reverse));
         Ok(self.with(false, read)?.unwrap_or_default())
     }
@@ -216,7 +215,7 @@ impl Snapshot {
         self.view.sequence
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
         self.noted(self.view.get(key))
     }
 
@@ -233,7 +232,7 @@ impl Snapshot {
         to: &[u8],
         limit: usize,
         reverse: bool,
-    ) -> Result<Vec<(RowKey, Bytes)>> {
+    ) -> Result<Vec<(RowKey, RowValue)>> {
         self.noted(self.view.range(from, to, limit, reverse))
     }
 }
@@ -244,10 +243,14 @@ const NO_SHARD: [u8; 2] = [0, 0];
 /// What all rows of a name start with.
 pub(crate) fn prefix(name: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(name.len() + 3);
-    out.extend(name.as_bytes());
-    out.push(0);
-    out.extend(NO_SHARD);
+    prefix_into(name, &mut out);
     out
+}
+
+pub(crate) fn prefix_into(name: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_bytes());
+    out.push(0);
+    out.extend_from_slice(&NO_SHARD);
 }
 
 /// The first key after all that start with this prefix.

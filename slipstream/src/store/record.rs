@@ -2,7 +2,6 @@
 
 use super::engine::Row;
 use crate::error::{Error, ErrorKind, Result};
-use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// magic 4, version 4, sequence 8, hash of the record before 8, length of the rows 8, their checksum 8, and the header's
@@ -35,7 +34,7 @@ pub(super) enum Flaw {
 /// A commit as bytes, and its hash.
 pub(super) fn encode(sequence: u64, before: u64, rows: &[Row]) -> Result<(Vec<u8>, u64)> {
     let size: usize =
-        rows.iter().map(|(key, value)| 8 + key.len() + value.as_ref().map_or(0, Bytes::len)).sum();
+        rows.iter().map(|(key, value)| 8 + key.len() + value.as_ref().map_or(0, |value| value.len())).sum();
     let mut out = Vec::with_capacity(HEADER + size);
     out.resize(HEADER, 0);
     for (key, value) in rows {
@@ -64,7 +63,7 @@ fn length(length: usize) -> Result<u32> {
 }
 
 /// The record that begins at `at`.
-pub(super) fn decode(file: &Bytes, at: usize) -> std::result::Result<Record, Flaw> {
+pub(super) fn decode(file: &[u8], at: usize) -> std::result::Result<Record, Flaw> {
     let header = file.get(at..at + HEADER).ok_or(Flaw::Damaged)?;
     let hash = number(header, HEADER - 8);
     if &header[..4] != MAGIC || xxh3_64(&header[..HEADER - 8]) != hash {
@@ -79,11 +78,11 @@ pub(super) fn decode(file: &Bytes, at: usize) -> std::result::Result<Record, Fla
     if xxh3_64(&file[start..end]) != number(header, 32) {
         return Err(Flaw::Damaged);
     }
-    let rows = rows(&file.slice(start..end)).ok_or(Flaw::Damaged)?;
+    let rows = rows(&file[start..end]).ok_or(Flaw::Damaged)?;
     Ok(Record { sequence: number(header, 8), before: number(header, 16), hash, end: end as u64, rows })
 }
 
-fn rows(bytes: &Bytes) -> Option<Vec<Row>> {
+fn rows(bytes: &[u8]) -> Option<Vec<Row>> {
     let mut rows = Vec::new();
     let mut at = 0;
     let mut take = |length: u32| {
@@ -94,8 +93,8 @@ fn rows(bytes: &Bytes) -> Option<Vec<Row>> {
     while let Some(lengths) = take(8) {
         let lengths = number(&bytes[lengths], 0);
         let (key, value) = (lengths as u32, (lengths >> 32) as u32);
-        let key = bytes.slice(take(key)?);
-        let value = if value == DELETED { None } else { Some(bytes.slice(take(value)?)) };
+        let key = bytes[take(key)?].into();
+        let value = if value == DELETED { None } else { Some(bytes[take(value)?].into()) };
         rows.push((key, value));
     }
     Some(rows)

@@ -2,10 +2,9 @@
 //! which stop every reader of the process, and its blob files, which it never syncs, are not used.
 
 use super::disk::{Durability, sync_tree};
-use super::engine::{Engine, EngineKind, Row, RowKey};
+use super::engine::{Engine, EngineKind, Row, RowKey, RowValue};
 use super::errors::{damaged, failed};
 use crate::error::{Error, ErrorKind, Result};
-use bytes::Bytes;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,9 +72,9 @@ impl Sled {
     }
 
     /// The value behind what is stored for a row.
-    fn whole(&self, key: &[u8], stored: &[u8]) -> Result<Bytes> {
+    fn whole(&self, key: &[u8], stored: &[u8]) -> Result<RowValue> {
         match stored.split_first() {
-            Some((&WHOLE, value)) => Ok(Bytes::copy_from_slice(value)),
+            Some((&WHOLE, value)) => Ok(RowValue::from(value)),
             Some((&IN_PARTS, _)) => {
                 let mut value = Vec::new();
                 for index in 0..parts_of(stored) {
@@ -152,12 +151,12 @@ fn wrong(doing: &str, path: &Path, error: sled::Error) -> Error {
 }
 
 impl Engine for Sled {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
         let stored = self.rows.get(key).map_err(|error| self.wrong("read", error))?;
         stored.map(|stored| self.whole(key, &stored)).transpose()
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, Bytes)>> {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>> {
         if !to.is_empty() && from >= to {
             return Ok(Vec::new());
         }
@@ -167,7 +166,7 @@ impl Engine for Sled {
         while rows.len() < limit {
             let Some(row) = (if reverse { found.next_back() } else { found.next() }) else { break };
             let (key, stored) = row.map_err(|error| self.wrong("read", error))?;
-            rows.push((Bytes::copy_from_slice(&key), self.whole(&key, &stored)?));
+            rows.push((RowKey::from(&key[..]), self.whole(&key, &stored)?));
         }
         Ok(rows)
     }

@@ -1,9 +1,8 @@
 //! What a reader sees: the commits that are not in the engine yet, newest first, and the engine below them.
 
-use super::engine::{Guarded, Row, RowKey};
+use super::engine::{Guarded, Row, RowKey, RowValue};
 use super::envelope;
 use crate::error::Result;
-use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -36,12 +35,12 @@ impl Run {
     fn of(first: u64, last: u64, rows: Arc<Vec<Row>>) -> Self {
         let bytes = rows
             .iter()
-            .map(|(key, value)| ROW_BYTES + key.len() + value.as_ref().map_or(0, Bytes::len))
+            .map(|(key, value)| ROW_BYTES + key.len() + value.as_ref().map_or(0, |value| value.len()))
             .sum();
         Run { first, last, rows, bytes }
     }
 
-    fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
+    fn get(&self, key: &[u8]) -> Option<&Option<RowValue>> {
         let at = self.rows.binary_search_by(|(row, _)| row[..].cmp(key)).ok()?;
         Some(&self.rows[at].1)
     }
@@ -105,7 +104,7 @@ impl View {
         merged(&self.runs)
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
         if let Some(value) = self.runs.iter().rev().find_map(|run| run.get(key)) {
             return Ok(value.clone());
         }
@@ -119,7 +118,7 @@ impl View {
         to: &[u8],
         limit: usize,
         reverse: bool,
-    ) -> Result<Vec<(RowKey, Bytes)>> {
+    ) -> Result<Vec<(RowKey, RowValue)>> {
         let from = from.max(&[OWN + 1]);
         if !to.is_empty() && from >= to {
             return Ok(Vec::new());
@@ -165,7 +164,7 @@ struct Below<'a> {
     from: Vec<u8>,
     to: Vec<u8>,
     reverse: bool,
-    page: VecDeque<(RowKey, Bytes)>,
+    page: VecDeque<(RowKey, RowValue)>,
     more: bool,
 }
 

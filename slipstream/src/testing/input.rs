@@ -56,7 +56,7 @@ impl<T: Send + 'static> Input<T> {
     }
 
     fn script(&self) -> Result<Arc<Script<T>>> {
-        let current = scope::current(&format!("the input `{}`", self.name))?;
+        let current = scope::current(|| format!("the input `{}`", self.name))?;
         self.slot.of(&current.app, Script::new)
     }
 

@@ -48,7 +48,7 @@ impl<T: Send + 'static> Output<T> {
     /// # Errors
     /// Outside of an app.
     pub fn take(&self) -> Result<Vec<T>> {
-        let current = scope::current(&format!("the output `{}`", self.name))?;
+        let current = scope::current(|| format!("the output `{}`", self.name))?;
         let collected = self.collected(&current.app)?;
         let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(std::mem::take(&mut *collected))

@@ -150,7 +150,7 @@ impl<K: TopicKey, V, C: Codec<V>> Topic<K, V, C> {
     /// # Cancel safety
     /// A record whose future is dropped may have been written.
     pub async fn send(&self, record: impl Into<Record<K, V>>) -> Result<Option<Receipt>> {
-        let current = scope::current(&format!("the topic `{}`", self.name()))?;
+        let current = scope::current(|| format!("the topic `{}`", self.name()))?;
         let Record { key, value, about } = record.into();
         let outgoing = self.outgoing(&current.app, key.write(), &value, Some(&about))?;
         if let Some(step) = &current.step {

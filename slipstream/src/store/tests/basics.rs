@@ -16,8 +16,9 @@ fn a_commit_is_seen_at_once_and_drained_it_is_still_there() {
     let dir = home();
     let store = Store::open(options(dir.path(), dump())).unwrap();
     store.commit(1, vec![row("c", "3"), row("a", "1")]).unwrap();
-    store.commit(2, vec![row("b", "2"), (Bytes::from_static(b"c"), None)]).unwrap();
-    let expected = [("a", "1"), ("b", "2")].map(|(key, value)| (key.into(), value.into()));
+    store.commit(2, vec![row("b", "2"), (RowValue::from(*b"c"), None)]).unwrap();
+    let expected =
+        [("a", "1"), ("b", "2")].map(|(key, value)| (key.as_bytes().into(), value.as_bytes().into()));
     assert_eq!(store.range(b"a", b"d", 9, false).unwrap(), expected);
     assert!(store.drain_now().unwrap());
     assert_eq!(store.range(b"a", b"d", 9, false).unwrap(), expected);
@@ -33,13 +34,13 @@ fn a_snapshot_answers_the_same_and_holds_up_the_drain() {
         let snapshot = store.snapshot().unwrap();
         store.commit(2, vec![row("a", "2"), row("b", "2")]).unwrap();
         assert!(!store.drain_now().unwrap(), "it was drained under a snapshot");
-        assert_eq!(snapshot.get(b"a").unwrap().unwrap(), "1");
+        assert_eq!(snapshot.get(b"a").unwrap().unwrap()[..], "1".as_bytes()[..]);
         assert_eq!(snapshot.range(&[], &[], 9, false).unwrap().len(), 1);
-        assert_eq!(store.get(b"a").unwrap().unwrap(), "2");
+        assert_eq!(store.get(b"a").unwrap().unwrap()[..], "2".as_bytes()[..]);
         assert_eq!((snapshot.sequence(), store.sequence().unwrap()), (1, 2));
         drop(snapshot);
         assert!(store.drain_now().unwrap());
-        assert_eq!(store.get(b"a").unwrap().unwrap(), "2");
+        assert_eq!(store.get(b"a").unwrap().unwrap()[..], "2".as_bytes()[..]);
     }
 }
 
@@ -69,7 +70,7 @@ fn a_lazy_store_leaves_no_trace_until_its_first_commit_and_reads_what_is_there()
     store.commit(1, vec![row("a", "1")]).unwrap();
     drop(store);
     let store = Store::lazy(options(&path, dump()));
-    assert_eq!((store.get(b"a").unwrap().unwrap(), store.sequence().unwrap()), ("1".into(), 1));
+    assert_eq!((store.get(b"a").unwrap().unwrap(), store.sequence().unwrap()), (RowValue::from(*b"1"), 1));
 }
 
 #[test]
@@ -79,10 +80,10 @@ fn a_closed_store_lets_go_of_its_directory_and_can_still_be_read() {
     first.commit(1, vec![row("a", "1")]).unwrap();
     first.close().unwrap();
     assert_eq!(std::fs::read_dir(dir.path().join("log")).unwrap().count(), 0, "all of it is in the engine");
-    assert_eq!(first.get(b"a").unwrap().unwrap(), "1");
+    assert_eq!(first.get(b"a").unwrap().unwrap()[..], "1".as_bytes()[..]);
     first.close().unwrap();
     let second = Store::open(options(dir.path(), dump())).unwrap();
-    assert_eq!(second.get(b"a").unwrap().unwrap(), "1");
+    assert_eq!(second.get(b"a").unwrap().unwrap()[..], "1".as_bytes()[..]);
     second.commit(2, vec![row("a", "2")]).unwrap();
     assert!(first.get(b"a").unwrap_err().to_string().contains("in use"), "it answered with what was");
 }
@@ -136,7 +137,7 @@ fn a_damaged_row_is_never_answered_and_is_replayed_at_the_next_start() {
             assert_eq!(error.kind(), ErrorKind::Corrupt);
             assert!(error.to_string().contains("row of `counts` is damaged"), "{error}");
         }
-        assert_eq!(store.get(b"counts\0b").unwrap().unwrap(), "2");
+        assert_eq!(store.get(b"counts\0b").unwrap().unwrap()[..], "2".as_bytes()[..]);
         drop(store);
         let again = Store::open(with()).unwrap();
         assert_eq!(again.sequence().unwrap(), if on_loss == OnLoss::Fail { 1 } else { 0 });
@@ -176,7 +177,7 @@ fn an_engine_that_has_gone_back_is_brought_forward_if_the_log_still_can() {
     copy_dir(old.path(), &engine);
     copy_dir(kept.path(), &log);
     let store = Store::open(options(dir.path(), dump())).unwrap();
-    let model = [("a", "2"), ("b", "1")].map(|(key, value)| (key.into(), value.into()));
+    let model = [("a", "2"), ("b", "1")].map(|(key, value)| (key.as_bytes().into(), value.as_bytes().into()));
     assert!(!differs(&store, &model.into()).unwrap());
     assert_eq!((store.sequence().unwrap(), store.verify().unwrap()), (2, 2));
 }
@@ -258,13 +259,13 @@ fn the_thread_drains_what_is_committed_and_commits_wait_for_it() {
         let rows = (0..10).map(|key| row(&format!("k{key}"), &format!("{sequence}"))).collect::<Vec<_>>();
         store.commit(sequence, rows).unwrap();
     }
-    assert_eq!(store.get(b"k3").unwrap().unwrap(), "300");
+    assert_eq!(store.get(b"k3").unwrap().unwrap()[..], "300".as_bytes()[..]);
     let started = std::time::Instant::now();
     while std::fs::read_dir(dir.path().join("log")).unwrap().count() > 0 {
         assert!(started.elapsed().as_secs() < 20, "the log was not drained");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    assert_eq!((store.get(b"k3").unwrap().unwrap(), store.verify().unwrap()), ("300".into(), 10));
+    assert_eq!((store.get(b"k3").unwrap().unwrap(), store.verify().unwrap()), (RowValue::from(*b"300"), 10));
 }
 
 #[cfg(unix)]

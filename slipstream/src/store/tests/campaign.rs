@@ -17,10 +17,10 @@ fn live(dir: &Path, older: &Path, engine: &EngineKind, is_closed: bool) -> Histo
     let (mut random, mut history) = (Random(11), vec![Model::new()]);
     let mut store = Store::open(options(dir, engine.clone())).unwrap();
     for sequence in 1..=60_u64 {
-        let mut rows: BTreeMap<RowKey, Option<Bytes>> = random.rows().into_iter().collect();
+        let mut rows: BTreeMap<RowKey, Option<RowValue>> = random.rows().into_iter().collect();
         for _ in 0..20 {
             let value = vec![random.below(256) as u8; 20 + random.below(30)];
-            rows.insert(format!("c9\0{:04}", random.below(2000)).into(), Some(value.into()));
+            rows.insert(format!("c9\0{:04}", random.below(2000)).into_bytes().into(), Some(value.into()));
         }
         let rows: Vec<Row> = rows.into_iter().collect();
         let mut model = history.last().unwrap().clone();

@@ -38,7 +38,7 @@ proptest! {
             let mut model = Model::new();
             for batch in &batches {
                 let rows: Vec<Row> =
-                    batch.iter().map(|(key, value)| (key.clone().into(), value.clone().map(Bytes::from))).collect();
+                    batch.iter().map(|(key, value)| (key.clone().into(), value.clone().map(RowValue::from))).collect();
                 engine.put(&rows).unwrap();
                 apply(&mut model, &rows);
             }
@@ -50,7 +50,7 @@ proptest! {
                 }
                 expected.truncate(limit);
                 prop_assert_eq!(engine.range(&from, &to, limit, reverse).unwrap(), expected, "{}", name);
-                prop_assert_eq!(engine.get(&from).unwrap(), model.get(&from).cloned().map(Bytes::from), "{}", name);
+                prop_assert_eq!(engine.get(&from).unwrap(), model.get(&from).cloned().map(RowValue::from), "{}", name);
             }
         }
     }
@@ -68,7 +68,7 @@ fn sled_makes_no_blob_files_and_opens_again_at_once() {
             .collect();
         sled.put(&rows).unwrap();
         sled.sync(Durability::Power).unwrap();
-        assert_eq!(sled.get(&[1; 30]).unwrap().unwrap(), vec![round; 53_000]);
+        assert_eq!(sled.get(&[1; 30]).unwrap().unwrap()[..], vec![round; 53_000][..]);
         assert_eq!(std::fs::read_dir(dir.path().join("blobs")).unwrap().count(), 0);
     }
 }

@@ -91,10 +91,10 @@ fn a_write_that_cannot_be_taken_back_stops_commits_until_it_is_opened_again() {
     assert_eq!(store.commit(2, vec![row("a", "2")]).unwrap_err().kind(), ErrorKind::Store);
     broken.store(false, Ordering::Relaxed);
     assert!(store.commit(2, vec![row("a", "2")]).unwrap_err().to_string().contains("restart"));
-    assert_eq!(store.get(b"a").unwrap().unwrap(), "1");
+    assert_eq!(store.get(b"a").unwrap().unwrap()[..], "1".as_bytes()[..]);
     drop(store);
     let store = Store::open(options(dir.path(), dump())).unwrap();
-    assert_eq!(store.get(b"a").unwrap().unwrap(), "1");
+    assert_eq!(store.get(b"a").unwrap().unwrap()[..], "1".as_bytes()[..]);
     store.commit(2, vec![row("a", "2")]).unwrap();
 }
 
@@ -138,11 +138,11 @@ impl Sticky {
 }
 
 impl Engine for Sticky {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
         self.inner.get(key)
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, Bytes)>> {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>> {
         self.inner.range(from, to, limit, reverse)
     }
 
@@ -205,12 +205,12 @@ fn an_engine_that_stays_broken_refuses_commits_until_it_works_again() {
     // It is over its cap: it waits for the drain, and hears that there is none.
     let error = store.commit(2, vec![row("a", "2")]).unwrap_err();
     assert!(error.to_string().contains("it is broken"), "{error}");
-    assert_eq!(store.get(b"a").unwrap().unwrap(), "1");
+    assert_eq!(store.get(b"a").unwrap().unwrap()[..], "1".as_bytes()[..]);
     plan.faults.store(0, Ordering::Relaxed);
     let started = std::time::Instant::now();
     while store.commit(2, vec![row("a", "2")]).is_err() {
         assert!(started.elapsed().as_secs() < 20, "it was not opened again");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    assert_eq!(store.get(b"a").unwrap().unwrap(), "2");
+    assert_eq!(store.get(b"a").unwrap().unwrap()[..], "2".as_bytes()[..]);
 }

@@ -14,7 +14,7 @@ fn rows_of(sequence: u64) -> Vec<Row> {
         (0..20).map(|key| row(&format!("hot\0{key:02}"), &sequence.to_string())).collect();
     for _ in 0..10 {
         let most = random.below(6000);
-        let key = Bytes::from(format!("cold\0{:04}", random.below(3000)));
+        let key = RowKey::from(format!("cold\0{:04}", random.below(3000)).into_bytes());
         rows.insert(key, (random.below(5) > 0).then(|| vec![sequence as u8; 1 + random.below(most)].into()));
     }
     rows.into_iter().collect()

@@ -12,9 +12,8 @@ mod model;
 
 use super::disk::Durability;
 use super::engine::EngineKind;
-use super::{Engine, Row, RowKey, Store, StoreOptions};
+use super::{Engine, Row, RowKey, RowValue, Store, StoreOptions};
 use crate::error::Result;
-use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -46,12 +45,12 @@ impl Dump {
 }
 
 impl Engine for Dump {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
         Ok(self.rows().get(key).map(|value| value.clone().into()))
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, Bytes)>> {
-        let mut rows: Vec<(RowKey, Bytes)> = between(&self.rows(), from, to);
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>> {
+        let mut rows: Vec<(RowKey, RowValue)> = between(&self.rows(), from, to);
         if reverse {
             rows.reverse();
         }
@@ -80,13 +79,13 @@ fn apply(model: &mut Model, rows: &[Row]) {
     }
 }
 
-fn between(model: &Model, from: &[u8], to: &[u8]) -> Vec<(RowKey, Bytes)> {
+fn between(model: &Model, from: &[u8], to: &[u8]) -> Vec<(RowKey, RowValue)> {
     let rows = model.iter().filter(|(key, _)| key[..] >= *from && (to.is_empty() || key[..] < *to));
     rows.map(|(key, value)| (key.clone().into(), value.clone().into())).collect()
 }
 
 fn row(key: &str, value: &str) -> Row {
-    (Bytes::copy_from_slice(key.as_bytes()), Some(Bytes::copy_from_slice(value.as_bytes())))
+    (RowValue::from(key.as_bytes()), Some(RowValue::from(value.as_bytes())))
 }
 
 /// A directory, in memory where there is such a place: a sync takes no time there.
@@ -147,8 +146,8 @@ impl Random {
         for _ in 0..=self.below(6) {
             let key = format!("c{}\0{}", self.below(3), self.below(12));
             let size = if self.below(20) == 0 { 10_000 } else { self.below(40) };
-            let value = (self.below(4) > 0).then(|| Bytes::from(vec![self.below(256) as u8; size]));
-            rows.insert(Bytes::from(key), value);
+            let value = (self.below(4) > 0).then(|| RowValue::from(vec![self.below(256) as u8; size]));
+            rows.insert(RowKey::from(key.into_bytes()), value);
         }
         rows.into_iter().collect()
     }

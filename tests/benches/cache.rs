@@ -1,0 +1,180 @@
+//! Caches beside bare sled, with the same number of the same operations: `cargo xtask bench cache`.
+//!
+//! Bare sled gets and inserts encoded values in a loop and flushes once at the end; ours is a handler that gets and sinks,
+//! with commits every 100 ms, and has ended when all of it is committed. They run in turn, in one process, each in a
+//! directory of its own. The last line is how many times as fast ours is, for each kind of work.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used)] // it is its purpose, and nobody's service
+
+use slipstream::prelude::*;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+const MESSAGES: u64 = 1_000_000;
+const PAIRS: usize = 2;
+
+/// How many keys there are, for the sources below.
+static KEYS: AtomicU64 = AtomicU64::new(0);
+
+static COUNTS: Cache<String, u64> = Cache::new("counts");
+
+/// Keys in an order without a pattern; the same for both.
+fn key(n: u64) -> String {
+    let mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    format!("key-{}", (mixed >> 20) % KEYS.load(Relaxed))
+}
+
+fn keys() -> impl Iterator<Item = String> {
+    (0..MESSAGES).map(key)
+}
+
+fn even() -> impl Iterator<Item = String> {
+    (0..MESSAGES / 2).map(|n| key(n) + "-even")
+}
+
+fn odd() -> impl Iterator<Item = String> {
+    (0..MESSAGES / 2).map(|n| key(n) + "-odd")
+}
+
+fn next(key: &str) -> Result<u64> {
+    Ok(COUNTS.get(key)?.unwrap_or(0) + 1)
+}
+
+#[handle(source = keys, sink = [COUNTS])]
+fn count(key: String) -> Result<(String, u64)> {
+    let n = next(&key)?;
+    Ok((key, n))
+}
+
+#[handle(source = even, sink = [COUNTS])]
+fn count_even(key: String) -> Result<(String, u64)> {
+    let n = next(&key)?;
+    Ok((key, n))
+}
+
+#[handle(source = odd, sink = [COUNTS])]
+fn count_odd(key: String) -> Result<(String, u64)> {
+    let n = next(&key)?;
+    Ok((key, n))
+}
+
+#[handle(source = keys)]
+fn look(key: String) -> Result<()> {
+    black_box(COUNTS.get(&key)?);
+    Ok(())
+}
+
+fn app(dir: &tempfile::TempDir) -> App {
+    App::new().config(Config::new().set("state.dir", dir.path().to_string_lossy()).set("app.id", "bench"))
+}
+
+/// Seconds for 1 M messages.
+async fn timed(app: App) -> f64 {
+    let running = app.start().await.unwrap();
+    let started = Instant::now();
+    running.wait().await.unwrap();
+    let took = started.elapsed().as_secs_f64();
+    running.assert_conserved();
+    took
+}
+
+fn sled_at(dir: &tempfile::TempDir) -> sled::Db {
+    sled::Config::new().path(dir.path()).cache_capacity(256 * 1024 * 1024).open().unwrap()
+}
+
+fn bare_count(db: &sled::Db) -> f64 {
+    let started = Instant::now();
+    for key in keys() {
+        let old = db.get(&key).unwrap();
+        let n: u64 = old.map_or(0, |bytes| rmp_serde::from_slice(&bytes).unwrap());
+        db.insert(key, rmp_serde::to_vec_named(&(n + 1)).unwrap()).unwrap();
+    }
+    db.flush().unwrap();
+    started.elapsed().as_secs_f64()
+}
+
+fn bare_look(db: &sled::Db) -> f64 {
+    let started = Instant::now();
+    for key in keys() {
+        let n: Option<u64> = db.get(&key).unwrap().map(|bytes| rmp_serde::from_slice(&bytes).unwrap());
+        black_box(n);
+    }
+    started.elapsed().as_secs_f64()
+}
+
+fn bare_scan(db: &sled::Db) -> f64 {
+    let started = Instant::now();
+    let mut sum = 0;
+    for row in db.iter() {
+        let (key, value) = row.unwrap();
+        black_box(String::from_utf8(key.to_vec()).unwrap());
+        sum += rmp_serde::from_slice::<u64>(&value).unwrap();
+    }
+    assert_eq!(black_box(sum), MESSAGES);
+    started.elapsed().as_secs_f64()
+}
+
+async fn scan(dir: &tempfile::TempDir) -> f64 {
+    let idle = app(dir).start_idle().await.unwrap();
+    let started = Instant::now();
+    let sum = idle.enter(|| COUNTS.iter().map(|row| row.map(|(_, n)| n)).sum::<Result<u64>>());
+    assert_eq!(sum.unwrap(), MESSAGES);
+    let took = started.elapsed().as_secs_f64();
+    idle.stop().await.unwrap();
+    took
+}
+
+struct Ratios(&'static str, Vec<f64>);
+
+impl Ratios {
+    fn add(&mut self, bare: f64, ours: f64) {
+        let ns = |seconds: f64| seconds * 1e9 / MESSAGES as f64;
+        println!("{}: bare {:.0} ns, ours {:.0} ns, ratio {:.2}", self.0, ns(bare), ns(ours), bare / ours);
+        self.1.push(bare / ours);
+    }
+
+    fn line(&mut self) -> String {
+        self.1.sort_by(f64::total_cmp);
+        let [min, .., max] = self.1[..] else { return String::new() };
+        format!("{} {:.2} ({min:.2} to {max:.2})", self.0, self.1[self.1.len() / 2])
+    }
+}
+
+fn main() -> slipstream::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let args: Vec<String> = std::env::args().collect();
+    if let Some(at) = args.iter().position(|arg| arg == "ours") {
+        // For a profile: `cargo xtask bench cache ours 500000`.
+        KEYS.store(args[at + 1].parse()?, Relaxed);
+        let dir = tempfile::tempdir()?;
+        let took = runtime.block_on(timed(app(&dir).handler(count)));
+        println!("ours: {:.0} ns", took * 1e9 / MESSAGES as f64);
+        return Ok(());
+    }
+    let (mut small, mut large) = (Ratios("count 10 k keys", vec![]), Ratios("count 500 k keys", vec![]));
+    let (mut gets, mut scans) = (Ratios("get", vec![]), Ratios("scan", vec![]));
+    let mut two = Ratios("two lanes beside one", vec![]);
+    for _ in 0..PAIRS {
+        for (many, ratios) in [(10_000, &mut small), (500_000, &mut large)] {
+            KEYS.store(many, Relaxed);
+            let (bare_dir, dir) = (tempfile::tempdir()?, tempfile::tempdir()?);
+            let db = sled_at(&bare_dir);
+            let bare = bare_count(&db);
+            let ours = runtime.block_on(timed(app(&dir).handler(count)));
+            ratios.add(bare, ours);
+            if many == 500_000 {
+                gets.add(bare_look(&db), runtime.block_on(timed(app(&dir).handler(look))));
+                scans.add(bare_scan(&db), runtime.block_on(scan(&dir)));
+            }
+        }
+        KEYS.store(10_000, Relaxed);
+        let (one_dir, two_dir) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        let one = runtime.block_on(timed(app(&one_dir).handler(count)));
+        let both = runtime.block_on(timed(app(&two_dir).handler(count_even).handler(count_odd)));
+        two.add(one, both);
+    }
+    let lines: Vec<String> = [small, large, gets, scans, two].iter_mut().map(Ratios::line).collect();
+    println!("cache: {}, of {PAIRS} pairs", lines.join("; "));
+    Ok(())
+}
