@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod common;
+mod drains;
 mod exactness;
 mod fairness;
 mod foreign;

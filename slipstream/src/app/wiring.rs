@@ -3,7 +3,7 @@
 use super::lanes::{Joined, Joining, Member, Plan};
 use crate::error::Result;
 use crate::flow::{Feed, Flow, Lent, Merged, Supply};
-use crate::lane::{Bench, Crew, Lane, Lend, Work, dispatch, drive};
+use crate::lane::{Bench, Crew, Lane, Lend, WAITING, Work, dispatch, drive};
 use crate::needs::Needs;
 use crate::policy::{Policy, Verdict, stop};
 use crate::pulled::Traced;
@@ -210,6 +210,8 @@ impl<'a> Wiring<'a> {
                 let bench = Bench::new(flow, step.clone(), Some(gate.clone()), queued);
                 crate::scope::enter(step.current(), dispatch(bench, step.clone(), crew, key))
             };
+            // Never in a shared source's own task: that ends when all have asked for more, and the lanes would with it.
+            let buffer = buffer.or(joining.source.is_none().then_some(WAITING));
             joined(joining.source, buffer, &step, future)
         });
         let queued = buffer.is_some();

@@ -18,8 +18,8 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// How many messages wait in front of each lane.
-const WAITING: usize = 16;
+/// How many messages wait in front of each lane, and of the dispatcher behind a shared source.
+pub(crate) const WAITING: usize = 16;
 
 /// How many messages are dispatched between two looks at which lanes are idle.
 const ROUND: u32 = 256;

@@ -254,6 +254,10 @@ impl<T: Send + Sync + 'static> Pump<T> {
 
     /// How the lane ends.
     fn ended(&mut self) -> Poll<Result<()>> {
+        if self.error.is_some() {
+            // So that those behind queues do not take it for the end of the source.
+            self.gate.drain();
+        }
         Poll::Ready(self.error.take().map_or(Ok(()), Err))
     }
 
