@@ -2,7 +2,7 @@
 
 use super::common::{LONG, counts, within};
 use slipstream::prelude::*;
-use slipstream::testing;
+use slipstream::testing::{self, Broker};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 static BEGUN: AtomicU64 = AtomicU64::new(0);
@@ -80,4 +80,56 @@ async fn what_a_topic_delivered_and_nobody_took_is_no_leak() {
     running.stop().await.unwrap();
     running.assert_conserved();
     assert!(running.report().sources[0].waiting > 0, "else it shows nothing: {:?}", running.report());
+}
+
+static KEPT: Cache<u32, u32> = Cache::new("kept");
+
+#[handle(source = 0..3_u32)]
+fn ends(_n: u32) {}
+
+#[tokio::test]
+async fn a_hook_that_hangs_is_dropped_at_the_deadline_of_a_stop() {
+    let app = testing::app().config(Config::new().set("shutdown.timeout.ms", "200")).handler(ends);
+    let running = app.on_stop(async || std::future::pending().await).start().await.unwrap();
+    let by_itself = tokio::time::timeout(millis(400), running.wait()).await;
+    assert!(by_itself.is_err(), "nobody has asked it to stop: a hook may take its time");
+    let error = within(LONG, running.stop()).await.unwrap_err();
+    assert!(error.to_string().contains("on_stop"), "{error}");
+}
+
+#[tokio::test]
+async fn an_abort_does_not_wait_for_a_hook() {
+    let running = testing::app().handler(ends).on_stop(async || std::future::pending().await);
+    let running = running.start().await.unwrap();
+    running.quiet().await;
+    running.abort();
+    let error = within(LONG, running.wait()).await.unwrap_err();
+    assert!(error.to_string().contains("aborted"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_written_by_a_hook_of_the_end_and_after_it_is_committed() {
+    let broker = Broker::new();
+    let running = broker.app().handler(ends).on_stop(async || KEPT.put(&1, &10)).start().await.unwrap();
+    within(LONG, running.wait()).await.unwrap();
+    let kept = async |key: u32| {
+        let other = broker.app().start_idle().await.unwrap();
+        other.enter(|| KEPT.get(&key)).unwrap()
+    };
+    assert_eq!(kept(1).await, Some(10));
+    running.enter(|| KEPT.put(&2, &20)).unwrap();
+    within(LONG, async {
+        while kept(2).await.is_none() {
+            tokio::time::sleep(millis(1)).await;
+        }
+    })
+    .await;
+    running.enter(|| KEPT.put(&3, &30)).unwrap();
+    drop(running);
+    within(LONG, async {
+        while kept(3).await.is_none() {
+            tokio::time::sleep(millis(1)).await;
+        }
+    })
+    .await;
 }

@@ -303,6 +303,13 @@ async fn a_start_hook_that_fails_is_a_reason_not_to_run() {
 }
 
 #[tokio::test]
+async fn a_start_hook_that_panics_is_a_reason_not_to_run() {
+    let error = app().handler(ticked).on_start(panics_at_the_end).start().await.err().unwrap();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("not now"), "{error}");
+}
+
+#[tokio::test]
 async fn a_long_time_passes_quickly_on_a_stopped_clock() {
     let running = app().clock(stopped_clock()).handler(adds).start().await.unwrap();
     within(LONG, running.advance(hours(24))).await;

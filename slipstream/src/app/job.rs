@@ -1,7 +1,9 @@
 //! What an app runs: the tasks of its lanes, and what may block beside them.
 
 use crate::error::{Error, ErrorKind, Result};
+use futures_util::FutureExt as _;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 
 /// A task of a lane.
@@ -21,4 +23,10 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T> {
     let done = tokio::task::spawn_blocking(run).await;
     done.map_err(|error| Error::caused(ErrorKind::Misuse, format!("opening the app failed: {error}"), error))?
+}
+
+/// Waits for a future of the user's; if it panics, that is an error.
+pub(super) async fn caught(what: &str, future: impl Future<Output = Result<()>>) -> Result<()> {
+    let done = AssertUnwindSafe(future).catch_unwind().await;
+    done.unwrap_or_else(|panic| Err(Error::panicked(what, &*panic)))
 }

@@ -1,6 +1,6 @@
 //! Starts an app: opens the store and the log, finds every position, and only then lets messages flow.
 
-use super::job::{Job, blocking};
+use super::job::{Job, blocking, caught};
 use super::lanes::Plan;
 use super::{App, Running, preflight, supervise};
 use crate::config::Config;
@@ -62,7 +62,8 @@ async fn begin(
     prepare(shared, &plan).await?;
     let inside = Current { app: shared.clone(), step: None };
     for hook in on_start {
-        let hooked = scope::enter(inside.clone(), async { hook().await }).await;
+        let hooked =
+            caught("a hook of `on_start`", scope::enter(inside.clone(), async { hook().await })).await;
         // Nothing has been taken yet: whatever it was, the app cannot run.
         hooked.map_err(|error| Error::caused(ErrorKind::Preflight, error.to_string(), error))?;
     }

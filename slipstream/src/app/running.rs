@@ -11,6 +11,9 @@ use tokio::sync::watch;
 
 /// A running app. Its caches can be read until it is dropped; dropping it aborts what still runs.
 ///
+/// What is written into caches through it, and not by a handler, is committed like all else, also after its end; a
+/// program that ends right then waits for [`flush`](Running::flush). After an abort nothing is committed any more.
+///
 /// ```
 /// # slipstream::doc_test(async {
 /// use slipstream::prelude::*;
