@@ -235,7 +235,7 @@ pub struct MessageCounts {
     pub held: u64,
     /// Messages that a pipe which is not ours took in without an output of their own.
     pub absorbed: u64,
-    /// Messages under way: in a queue, in a pipe's hands, or in a call that has not ended.
+    /// Messages under way: in a queue, in a pipe's hands, or in a call that has not ended, or panicked in a pipe.
     pub open: u64,
     /// Calls that were made again because another step changed what they had read.
     pub conflicts: u64,

@@ -8,9 +8,11 @@ use crate::error::{Error, Result};
 use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::pulled::{At, Traced};
-use crate::step::{Interrupt, Step};
+use crate::step::{Interrupt, Stage, Step};
 use futures_core::Stream;
+use futures_util::FutureExt as _;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
@@ -63,6 +65,7 @@ impl<T, D> Stream for Work<T, D> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        self.step.in_hand(traced.count);
         Poll::Ready(Some(traced))
     }
 }
@@ -143,7 +146,7 @@ pub(crate) async fn dispatch<S, T, D>(
     mut bench: Box<Bench<S, T, D>>,
     step: Step,
     mut crew: Crew<T, D>,
-    key: impl Fn(&T) -> u32,
+    mut key: impl Fn(&T) -> u32,
 ) -> Result<()>
 where
     S: Stream<Item = Traced<T, D>> + Unpin,
@@ -159,12 +162,14 @@ where
                     Err(error) => return crew.fail(error).await,
                 }
             }
-            next = bench.take() => next,
+            next = AssertUnwindSafe(taken(&mut bench, &mut key)).catch_unwind() => next,
         };
-        let traced = match next {
-            Ok(Some(traced)) => traced,
+        let (traced, key) = match next.unwrap_or_else(|panic| Err(Interrupt::panicked(&*panic))) {
+            Ok(Some(taken)) => taken,
             Ok(None) => break,
-            Err(Interrupt::Stop(error) | Interrupt::Failed(error)) => return crew.fail(error).await,
+            Err(Interrupt::Stop(error)) => return crew.fail(error).await,
+            // A pipe or the key panicked: the message that it had stays open.
+            Err(Interrupt::Failed(error)) => return crew.fail(step.stopped(Stage::Pipe, error)).await,
             Err(Interrupt::Stale) => continue, // taking reads nothing
         };
         let ats = step.hand_over();
@@ -175,7 +180,7 @@ where
             }
         }
         step.out_of_hand(traced.count);
-        let index = key(&traced.item) as usize % crew.hands.len();
+        let index = key as usize % crew.hands.len();
         let hand = &crew.hands[index];
         hand.step.counts().queued.add_shared(traced.count.into());
         hand.under_way.fetch_add(1, AcqRel);
@@ -200,6 +205,20 @@ where
     }
     crew.idle_lanes_keep_up(&places_left);
     Ok(())
+}
+
+/// The next message, with its key.
+async fn taken<S, T, D>(
+    bench: &mut Bench<S, T, D>,
+    key: &mut impl Fn(&T) -> u32,
+) -> Result<Option<(Traced<T, D>, u32)>, Interrupt>
+where
+    S: Stream<Item = Traced<T, D>> + Unpin,
+{
+    Ok(bench.take().await?.map(|traced| {
+        let key = key(&traced.item);
+        (traced, key)
+    }))
 }
 
 fn ended(joined: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {

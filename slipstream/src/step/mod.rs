@@ -209,6 +209,7 @@ impl Step {
             return self.took_there(at, counted);
         }
         self.counts().taken.add(1);
+        self.counts().open.add(1);
         true
     }
 
@@ -235,6 +236,7 @@ impl Step {
         } else {
             counts.taken.add(1);
         }
+        counts.open.add(1);
         true
     }
 
@@ -283,27 +285,28 @@ impl Step {
     /// A pipe of ours leaves messages out.
     #[inline]
     pub(crate) fn filtered(&self, count: u32) {
+        self.counts().open.sub(count.into());
         self.counts().filtered.add(count.into());
     }
 
     /// A pipe of ours keeps messages for later; they hold the position back.
     pub(crate) fn held(&self, count: u32) {
+        self.counts().open.sub(count.into());
         self.counts().held.add(count.into());
     }
 
     /// A pipe of ours lets go of messages that it kept.
     pub(crate) fn released(&self, count: u32) {
         self.counts().held.sub(count.into());
+        self.counts().open.add(count.into());
     }
 
-    /// A pipe that is not ours has these in its hands.
-    #[inline]
+    /// Another lane handed these over.
     pub(crate) fn in_hand(&self, count: u32) {
         self.counts().open.add(count.into());
     }
 
-    /// A pipe that is not ours gave these back with an output.
-    #[inline]
+    /// These are handed to another lane.
     pub(crate) fn out_of_hand(&self, count: u32) {
         self.counts().open.sub(count.into());
     }
