@@ -276,7 +276,7 @@ impl MessageCounts {
 pub struct OutputCounts {
     /// The handler's name.
     pub handler: String,
-    /// The sink's name.
+    /// The sink's name; with a number, from the second of that name on, as `print 2`.
     pub sink: String,
     /// Outputs that the handler handed to the sink.
     pub offered: u64,

@@ -1,6 +1,6 @@
 //! Starts an app: opens the store and the log, finds every position, and only then lets messages flow.
 
-use super::job::{Job, blocking, caught};
+use super::job::{Job, blocking, caught, unwound};
 use super::lanes::Plan;
 use super::{App, Running, preflight, supervise};
 use crate::config::Config;
@@ -203,9 +203,12 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
             topic = Some((deliveries, until));
         }
         let opening = Opening { app: shared.clone(), name, topic: Mutex::new(topic) };
-        jobs.extend(lane.open(&opening)?);
+        let what = format!("the source `{}`, or a pipe behind it,", opening.name);
+        jobs.extend(unwound(&what, || lane.open(&opening))?);
     }
-    jobs.extend(plan.merges.into_iter().map(|merge| merge(shared)));
+    for (name, merge) in plan.merges {
+        jobs.push(unwound(&format!("a pipe of `{name}`"), || Ok(merge(shared)))?);
+    }
     let jobs = jobs.into_iter().map(|job| counted(job, &writers, &downstream)).collect();
     if !subscriptions.is_empty() {
         let (log, group) = (shared.log()?.clone(), shared.id.clone());

@@ -60,6 +60,8 @@ pub(crate) enum Stage {
 /// What a handler is, as far as its lanes need to know.
 pub(crate) struct About {
     pub(crate) name: String,
+    /// Where it is written.
+    pub(crate) place: String,
     pub(crate) policy: Policy,
     pub(crate) timeout: Option<Duration>,
     pub(crate) sinks: Vec<String>,
