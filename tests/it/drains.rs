@@ -133,3 +133,27 @@ async fn what_is_written_by_a_hook_of_the_end_and_after_it_is_committed() {
     })
     .await;
 }
+
+#[handle(source = fast)]
+fn counts_on(_n: u64) {}
+
+#[handle(source = fast, buffer = 100, sink = [|_| ()])]
+fn counts_on_behind(n: u64) -> u64 {
+    n
+}
+
+#[handle(source = fast, concurrency = 3, key = |n: &u64| *n)]
+fn counts_on_in_three(_n: u64) {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_books_can_be_asked_for_at_any_time() {
+    let app = testing::app().handler(counts_on).handler(counts_on_behind).handler(counts_on_in_three);
+    let running = app.start().await.unwrap();
+    for _ in 0..2000 {
+        running.assert_conserved();
+    }
+    assert!(running.report().handler("counts_on").done < 2_000_000, "it runs still");
+    running.abort();
+    within(LONG, running.wait()).await.unwrap_err();
+    running.assert_conserved();
+}
