@@ -3,6 +3,7 @@
 use super::common::{LONG, counts, within};
 use slipstream::prelude::*;
 use slipstream::testing::{self, Broker};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 static BEGUN: AtomicU64 = AtomicU64::new(0);
@@ -156,4 +157,64 @@ async fn the_books_can_be_asked_for_at_any_time() {
     running.abort();
     within(LONG, running.wait()).await.unwrap_err();
     running.assert_conserved();
+}
+
+static ONE: Topic<u32, u32> = Topic::new("one").start(Start::Earliest);
+static YIELDED: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+fn yielded(n: u32) {
+    YIELDED.lock().unwrap().push(n);
+}
+
+#[handle(source = ONE, sink = [yielded])]
+fn endless(_n: u32) -> impl Stream<Item = u32> {
+    slipstream::iter(0..)
+}
+
+#[handle(source = ONE, concurrency = 2, sink = [yielded])]
+fn endless_in_two(_n: u32) -> impl Stream<Item = u32> {
+    slipstream::iter(0..)
+}
+
+#[tokio::test]
+async fn a_stream_that_never_ends_is_cut_after_a_yield_and_goes_on_there() {
+    for name in ["endless", "endless_in_two"] {
+        YIELDED.lock().unwrap().clear();
+        let broker = Broker::new();
+        let filled = broker.app().start_idle().await.unwrap();
+        for n in 0..9 {
+            // All of one key: what waits behind the one that is cut short.
+            filled.scope(ONE.send((1, n))).await.unwrap();
+        }
+        drop(filled);
+        let mut before = 0;
+        for _ in 0..3 {
+            let app = broker.app();
+            let app = if name == "endless" { app.handler(endless) } else { app.handler(endless_in_two) };
+            let running = app.start().await.unwrap();
+            tokio::time::sleep(millis(30)).await;
+            within(LONG, running.stop()).await.unwrap();
+            let counts = counts(&running, name);
+            assert_eq!((counts.taken, counts.done, counts.open), (0, 0, 0), "{name}: it is taken again");
+            let now = YIELDED.lock().unwrap().len();
+            assert!(now > before, "{name}: {now}");
+            before = now;
+        }
+        let yielded = YIELDED.lock().unwrap();
+        assert!(yielded.iter().zip(0..).all(|(n, at)| *n == at), "{name}: each once: {yielded:?}");
+    }
+}
+
+#[handle(source = 0..1_u32, sink = [|_| ()])]
+fn five(_n: u32) -> impl Stream<Item = u64> {
+    every(millis(20)).take(5)
+}
+
+#[tokio::test]
+async fn a_stream_over_a_source_that_does_not_come_again_is_waited_for() {
+    let running = testing::app().handler(five).start().await.unwrap();
+    tokio::time::sleep(millis(30)).await;
+    within(LONG, running.stop()).await.unwrap();
+    assert_eq!(running.report().sink("five", "sink").delivered, 5);
+    assert_eq!(counts(&running, "five").done, 1);
 }

@@ -155,8 +155,8 @@ impl<S: Stream> Outputs for Yields<S> {
 
     async fn next(&mut self, step: &Step) -> Result<Option<S::Item>, Interrupt> {
         let done = step.yields();
-        if self.sent > done {
-            step.end_yield(self.sent).await?;
+        if self.sent > done && step.end_yield(self.sent).await? && step.may_be_cut() {
+            return Err(Interrupt::Drained);
         }
         step.in_handler();
         self.patience.take().await;

@@ -72,6 +72,18 @@ impl<T, D> Stream for Work<T, D> {
 
 impl<T, D> Unpin for Work<T, D> {}
 
+/// What is left in front of a lane that was cut short comes again, like what it was cut short in.
+impl<T, D> Drop for Work<T, D> {
+    fn drop(&mut self) {
+        self.queue.close();
+        while self.step.is_cut()
+            && let Ok((traced, ..)) = self.queue.try_recv()
+        {
+            self.step.untook(traced.count);
+        }
+    }
+}
+
 /// One of the lanes, as the dispatcher sees it.
 struct Hand<T, D> {
     queue: mpsc::Sender<Parcel<T, D>>,
@@ -133,7 +145,8 @@ impl<T, D> Crew<T, D> {
 
     /// Moves the positions of the lanes that have nothing to do: what went by was not for them, or is done.
     fn idle_lanes_keep_up(&self, seen: &[At]) {
-        let idle = self.hands.iter().filter(|hand| hand.under_way.load(Acquire) == 0);
+        let is_idle = |hand: &&Hand<T, D>| hand.under_way.load(Acquire) == 0 && !hand.step.is_cut();
+        let idle = self.hands.iter().filter(is_idle);
         let places: Vec<_> = idle.flat_map(|hand| hand.step.places_behind(seen)).collect();
         if let (false, Some(hand)) = (places.is_empty(), self.hands.first()) {
             hand.step.app().state.move_places(&places);
@@ -170,7 +183,7 @@ where
             Err(Interrupt::Stop(error)) => return crew.fail(error).await,
             // A pipe or the key panicked: the message that it had stays open.
             Err(Interrupt::Failed(error)) => return crew.fail(step.stopped(Stage::Pipe, error)).await,
-            Err(Interrupt::Stale) => continue, // taking reads nothing
+            Err(Interrupt::Stale | Interrupt::Drained) => continue, // taking reads nothing, and ends no step
         };
         let ats = step.hand_over();
         for at in &ats {
@@ -182,10 +195,14 @@ where
         step.out_of_hand(traced.count);
         let index = key as usize % crew.hands.len();
         let hand = &crew.hands[index];
-        hand.step.counts().queued.add_shared(traced.count.into());
+        let count = traced.count;
+        hand.step.counts().queued.add_shared(count.into());
         hand.under_way.fetch_add(1, AcqRel);
         if hand.queue.send((traced, ats, step.number())).await.is_err() {
-            break; // the lane has failed: its error comes below
+            if hand.step.is_cut() {
+                hand.step.untook(count);
+            }
+            break; // if the lane has failed, its error comes below
         }
         since += 1;
         if since == ROUND {

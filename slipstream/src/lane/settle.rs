@@ -24,7 +24,7 @@ impl Future for Ending<'_> {
 }
 
 impl<S, T, D> Bench<S, T, D> {
-    fn count(&self) -> u32 {
+    pub(super) fn count(&self) -> u32 {
         self.message.as_ref().map_or(0, |message| message.count)
     }
 
@@ -56,7 +56,7 @@ impl<S, T, D> Bench<S, T, D> {
     pub(super) async fn settle(&mut self, interrupt: Interrupt) -> Result<()> {
         let error = match interrupt {
             Interrupt::Stop(error) => return Err(error),
-            Interrupt::Stale => {
+            Interrupt::Stale | Interrupt::Drained => {
                 self.conflict().await;
                 return Ok(());
             }

@@ -90,11 +90,11 @@ impl Step {
         before.max(self.inner.yielded.load(Relaxed))
     }
 
-    /// Ends the step of one yield; the message goes on.
-    pub(crate) async fn end_yield(&self, yields: u32) -> Result<(), Interrupt> {
+    /// Ends the step of one yield; the message goes on. Whether its position says so.
+    pub(crate) async fn end_yield(&self, yields: u32) -> Result<bool, Interrupt> {
         let places = match self.track() {
             Some(track) if self.counts().held.get() > 0 || !track.divides() => {
-                return Ok(()); // the whole message is one step
+                return Ok(false); // the whole message is one step
             }
             Some(mut track) => track.at_yield(yields),
             None => Vec::new(),
@@ -103,7 +103,7 @@ impl Step {
             return Err(Interrupt::Stale);
         }
         self.inner.yielded.store(yields, Relaxed);
-        Ok(())
+        Ok(!places.is_empty())
     }
 
     /// Before a step runs again: takes hold of all that it touched, so that it cannot conflict over that any more.

@@ -33,6 +33,8 @@ pub enum Interrupt {
     Failed(Error),
     /// The lane cannot go on, whatever the policy.
     Stop(Error),
+    /// The app drains in the midst of the message, whose position says how far it is: it will be taken again.
+    Drained,
 }
 
 impl<E: Into<Error>> From<E> for Interrupt {
@@ -95,6 +97,8 @@ struct Inner {
     yielded: AtomicU32,
     /// Whether the step waits for another try, which is no part of a call.
     resting: AtomicBool,
+    /// Whether the lane ended in the midst of a message.
+    cut: AtomicBool,
     fault: Mutex<(Option<Fault>, Option<Waker>)>,
     faulty: AtomicBool,
 }
@@ -148,6 +152,7 @@ impl Step {
             calls: Count::default(),
             yielded: AtomicU32::new(0),
             resting: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
             fault: Mutex::default(),
             faulty: AtomicBool::new(false),
         };
@@ -242,10 +247,27 @@ impl Step {
         true
     }
 
-    /// A message that was put into the queue never came out of it.
-    pub(crate) fn untook(&self) {
-        self.counts().queued.sub_shared(1);
-        self.counts().taken.sub_shared(1);
+    /// What was put into the queue never came out of it.
+    pub(crate) fn untook(&self, count: u32) {
+        self.counts().queued.sub_shared(count.into());
+        self.counts().taken.sub_shared(count.into());
+    }
+
+    /// The lane ends in the midst of its message, which will be taken again.
+    pub(crate) fn cut_short(&self, count: u32) {
+        self.inner.cut.store(true, Relaxed);
+        self.counts().open.sub(count.into());
+        self.counts().taken.sub_shared(count.into());
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.inner.cut.load(Relaxed)
+    }
+
+    /// Whether the app drains and this lane may end in the midst of a message whose position has moved. Not where it has
+    /// several sources: what waits for it of another may not come again.
+    pub(crate) fn may_be_cut(&self) -> bool {
+        self.branch.is_some() && self.inner.app.gates.is_draining()
     }
 
     /// The running number of the message in hand.
