@@ -72,9 +72,10 @@ pub(crate) struct Messages {
     pub(crate) dead: Count,
     pub(crate) held: Gauge,
     pub(crate) absorbed: Count,
-    pub(crate) open: Gauge,
-    /// In the queue in front of the lane; the only column that two tasks write.
-    pub(crate) queued: Count,
+    /// What came to be open otherwise than by being taken: from another lane, or out of a pipe's hold.
+    pub(crate) came: Count,
+    /// What is not open any more: another column has it, or another lane.
+    pub(crate) left: Count,
     pub(crate) conflicts: Count,
     pub(crate) retries: Count,
 }
@@ -163,6 +164,13 @@ impl Ledger {
 }
 
 impl Messages {
+    /// How many are under way.
+    pub(crate) fn open(&self) -> u64 {
+        // Those that left first, as in a gauge. A lane may have taken back more than it took itself.
+        let left = self.left.0.load(Acquire);
+        self.taken.get().wrapping_add(self.came.get()).wrapping_sub(left)
+    }
+
     fn counts(&self) -> MessageCounts {
         MessageCounts {
             source: self.source.clone(),
@@ -174,7 +182,7 @@ impl Messages {
             dead: self.dead.get(),
             held: self.held.get(),
             absorbed: self.absorbed.get(),
-            open: self.open.get().wrapping_add(self.queued.get()),
+            open: self.open(),
             conflicts: self.conflicts.get(),
             retries: self.retries.get(),
         }

@@ -58,14 +58,12 @@ impl<T, D> Stream for Work<T, D> {
         let Some((traced, ats, number)) = ready!(self.queue.poll_recv(cx)) else { return Poll::Ready(None) };
         self.busy = true;
         self.step.set_number(number);
-        self.step.counts().queued.sub_shared(traced.count.into());
         if !self.step.take_over(&ats) {
             // Done before the app was last stopped.
             self.step.counts().taken.sub_shared(traced.count.into());
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        self.step.in_hand(traced.count);
         Poll::Ready(Some(traced))
     }
 }
@@ -196,7 +194,7 @@ where
         let index = key as usize % crew.hands.len();
         let hand = &crew.hands[index];
         let count = traced.count;
-        hand.step.counts().queued.add_shared(count.into());
+        hand.step.in_hand(count);
         hand.under_way.fetch_add(1, AcqRel);
         if hand.queue.send((traced, ats, step.number())).await.is_err() {
             if hand.step.is_cut() {

@@ -137,7 +137,6 @@ impl<T: Send + 'static, U: Lend<T>> Consumer<T> for Forward<U> {
             return;
         };
         self.counts.taken.add_shared(1);
-        self.counts.queued.add_shared(1);
         let Some(sender) = &self.sender else { return };
         match sender.try_send(parcel) {
             // The handler is gone only when it failed, and then the app ends.

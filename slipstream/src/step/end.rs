@@ -58,7 +58,7 @@ impl Step {
     #[inline]
     fn count_end(&self, ended: Ended, count: u32) {
         let counts = self.counts();
-        counts.open.sub(count.into());
+        counts.left.add(count.into());
         let column = match ended {
             Ended::Done => &counts.done,
             Ended::Filtered => &counts.filtered,

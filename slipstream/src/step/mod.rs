@@ -216,7 +216,6 @@ impl Step {
             return self.took_there(at, counted);
         }
         self.counts().taken.add(1);
-        self.counts().open.add(1);
         true
     }
 
@@ -224,9 +223,6 @@ impl Step {
     #[inline(never)]
     fn took_there(&self, at: Option<At>, counted: bool) -> bool {
         let counts = self.counts();
-        if counted {
-            counts.queued.sub_shared(1);
-        }
         if let Some(at) = at
             && let Some(mut track) = self.track()
             && !track.pull(at, &self.inner.app.state)
@@ -243,21 +239,18 @@ impl Step {
         } else {
             counts.taken.add(1);
         }
-        counts.open.add(1);
         true
     }
 
     /// What was put into the queue never came out of it.
     pub(crate) fn untook(&self, count: u32) {
-        self.counts().queued.sub_shared(count.into());
         self.counts().taken.sub_shared(count.into());
     }
 
     /// The lane ends in the midst of its message, which will be taken again.
     pub(crate) fn cut_short(&self, count: u32) {
         self.inner.cut.store(true, Relaxed);
-        self.counts().open.sub(count.into());
-        self.counts().taken.sub_shared(count.into());
+        self.untook(count);
     }
 
     pub(crate) fn is_cut(&self) -> bool {
@@ -309,35 +302,35 @@ impl Step {
     /// A pipe of ours leaves messages out.
     #[inline]
     pub(crate) fn filtered(&self, count: u32) {
-        self.counts().open.sub(count.into());
+        self.counts().left.add(count.into());
         self.counts().filtered.add(count.into());
     }
 
     /// A pipe of ours keeps messages for later; they hold the position back.
     pub(crate) fn held(&self, count: u32) {
-        self.counts().open.sub(count.into());
+        self.counts().left.add(count.into());
         self.counts().held.add(count.into());
     }
 
     /// A pipe of ours lets go of messages that it kept.
     pub(crate) fn released(&self, count: u32) {
         self.counts().held.sub(count.into());
-        self.counts().open.add(count.into());
+        self.counts().came.add(count.into());
     }
 
-    /// Another lane handed these over.
+    /// Another lane hands these over.
     pub(crate) fn in_hand(&self, count: u32) {
-        self.counts().open.add(count.into());
+        self.counts().came.add(count.into());
     }
 
     /// These are handed to another lane.
     pub(crate) fn out_of_hand(&self, count: u32) {
-        self.counts().open.sub(count.into());
+        self.counts().left.add(count.into());
     }
 
     /// A pipe that is not ours went on without an output for these.
     pub(crate) fn absorbed(&self, count: u32) {
-        self.counts().open.sub(count.into());
+        self.counts().left.add(count.into());
         self.counts().absorbed.add(count.into());
     }
 
@@ -473,7 +466,7 @@ impl Step {
 
     /// Whether no pipe is working on a message: what it has in its hands it keeps until more comes.
     pub(crate) fn pipes_rest(&self) -> bool {
-        let rests = |branch: &Arc<Branch>| branch.counts.open.get() <= branch.asked.load(Relaxed).into();
+        let rests = |branch: &Arc<Branch>| branch.counts.open() <= branch.asked.load(Relaxed).into();
         self.inner.branches.iter().all(rests)
     }
 
