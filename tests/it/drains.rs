@@ -119,20 +119,32 @@ async fn what_is_written_by_a_hook_of_the_end_and_after_it_is_committed() {
     };
     assert_eq!(kept(1).await, Some(10));
     running.enter(|| KEPT.put(&2, &20)).unwrap();
-    within(LONG, async {
-        while kept(2).await.is_none() {
-            tokio::time::sleep(millis(1)).await;
-        }
-    })
-    .await;
+    within(LONG, running.flush()).await.unwrap();
+    assert_eq!(kept(2).await, Some(20));
     running.enter(|| KEPT.put(&3, &30)).unwrap();
     drop(running);
-    within(LONG, async {
-        while kept(3).await.is_none() {
-            tokio::time::sleep(millis(1)).await;
-        }
-    })
-    .await;
+    assert_eq!(kept(3).await, Some(30));
+}
+
+#[tokio::test]
+async fn the_state_can_be_opened_again_as_soon_as_an_app_has_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let app = || {
+        App::new().config(Config::new().set("state.dir", directory.path().to_str().unwrap())).handler(writes)
+    };
+    for n in 0..5 {
+        app().run_until(std::future::pending()).await.unwrap();
+        let running = app().start().await.unwrap_or_else(|error| panic!("{n}: {error}"));
+        within(LONG, running.wait()).await.unwrap();
+        running.enter(|| KEPT.put(&n, &n)).unwrap();
+    }
+    let running = app().start().await.unwrap();
+    assert_eq!(running.enter(|| KEPT.get(&4)).unwrap(), Some(4));
+}
+
+#[handle(source = 10..13_u32, sink = [KEPT])]
+fn writes(n: u32) -> (u32, u32) {
+    (n, n)
 }
 
 #[handle(source = fast)]

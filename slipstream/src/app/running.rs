@@ -1,6 +1,6 @@
 //! A running app: to be waited for, stopped, paused, asked and entered.
 
-use super::supervise::{Orders, Outcome};
+use super::supervise::{self, Ended, Orders, Outcome};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Report;
@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 /// A running app. Its caches can be read until it is dropped; dropping it aborts what still runs.
 ///
-/// What is written into caches through it, and not by a handler, is committed like all else, also after its end; a
-/// program that ends right then waits for [`flush`](Running::flush). After an abort nothing is committed any more.
+/// What is written into caches from outside of its handlers is committed like all else; and what is written after its
+/// end, by [`flush`](Running::flush) or at the latest when it is dropped. After an abort nothing is committed any more.
 ///
 /// ```
 /// # slipstream::doc_test(async {
@@ -48,8 +48,8 @@ impl Running {
         let ended = outcome.wait_for(Option::is_some).await;
         let gone = || Error::new(ErrorKind::Stopped, "the app was aborted");
         match ended.map_err(|_| gone())?.as_ref() {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(error.copy()),
+            Some(Ended { done: Ok(()), .. }) => Ok(()),
+            Some(Ended { done: Err(error), .. }) => Err(error.copy()),
             None => Err(gone()),
         }
     }
@@ -146,7 +146,7 @@ impl Running {
             let text = "`flush` inside of a handler or a sink would wait for itself: the step commits when it has ended";
             return Err(Error::new(ErrorKind::Misuse, text));
         }
-        super::supervise::commit(&self.app).await
+        supervise::commit(&self.app).await
     }
 
     /// Both ledgers as they are now. Columns are read one after another: while lanes run, they need not add up.
@@ -181,7 +181,7 @@ impl Running {
     }
 
     fn checked(&self) -> std::result::Result<(), String> {
-        let ended_well = matches!(&*self.outcome.borrow(), Some(Ok(())));
+        let ended_well = matches!(&*self.outcome.borrow(), Some(Ended { done: Ok(()), .. }));
         let report = self.report();
         report.conserved().and_then(|()| if ended_well { report.settled() } else { Ok(()) })
     }
@@ -191,5 +191,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.abort();
         self.app.retire();
+        if matches!(&*self.outcome.borrow(), Some(Ended { commits: true, .. })) {
+            supervise::commit_at_last(&self.app);
+        }
     }
 }

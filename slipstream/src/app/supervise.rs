@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::GroupOffset;
 use crate::scope::{self, Current, Shared};
 use crate::steps::parse_place;
+use futures_util::FutureExt as _;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -22,8 +23,15 @@ pub(super) enum Orders {
     Abort,
 }
 
-/// How an app has ended, once it has.
-pub(super) type Outcome = Option<std::result::Result<(), Arc<Error>>>;
+/// How an app has ended.
+pub(super) struct Ended {
+    pub(super) done: std::result::Result<(), Arc<Error>>,
+    /// Whether what is written from outside may still be committed.
+    pub(super) commits: bool,
+}
+
+/// That of an app, once it has ended.
+pub(super) type Outcome = Option<Ended>;
 
 /// Starts the lanes, and the task that watches over them.
 pub(super) fn spawn(
@@ -36,12 +44,12 @@ pub(super) fn spawn(
     let (ended, outcome) = watch::channel(None);
     let mut supervisor = Supervisor { app, told, deadline: None, idle, done: Ok(()), commits: true };
     tokio::spawn(async move {
-        let done = supervisor.run(jobs, on_stop).await;
+        let done = supervisor.run(jobs, on_stop).await.map_err(Arc::new);
+        let commits = supervisor.commits;
+        // Before anybody hears of the end: the state can be opened again when `Running` is dropped.
+        drop(supervisor);
         // Nobody waits for the end of an app that was dropped.
-        let _ = ended.send(Some(done.map_err(Arc::new)));
-        if supervisor.commits {
-            supervisor.serve().await;
-        }
+        let _ = ended.send(Some(Ended { done, commits }));
     });
     (orders, outcome)
 }
@@ -57,6 +65,22 @@ pub(super) async fn commit(app: &Arc<Shared>) -> Result<()> {
         log.commit(&offsets);
     }
     Ok(())
+}
+
+/// Commits what was written when the app had ended, if anything was. It blocks, on a thread of its own: this is called
+/// where nothing can be waited for.
+pub(super) fn commit_at_last(app: &Arc<Shared>) {
+    if app.state.dirty().now_or_never().is_none() {
+        return;
+    }
+    let run = || match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+        Ok(runtime) => runtime.block_on(commit(app)),
+        Err(error) => Err(error.into()),
+    };
+    let done = std::thread::scope(|scope| scope.spawn(run).join());
+    if let Ok(Err(error)) = done {
+        tracing::error!(%error, "what was written after the app's end is not committed");
+    }
 }
 
 /// A position as the consumer group knows it: the least of the source's handlers.
@@ -201,24 +225,6 @@ impl Supervisor {
             .config
             .millis("shutdown.timeout.ms", SHUTDOWN_MS)
             .unwrap_or(Duration::from_millis(SHUTDOWN_MS))
-    }
-
-    /// Commits what is written from outside when the app has ended, until nobody has the app any more.
-    async fn serve(&mut self) {
-        loop {
-            tokio::select! {
-                biased;
-                () = self.app.state.dirty() => {}
-                told = self.told.changed() => match told {
-                    Ok(()) => continue,
-                    Err(_) => return,
-                },
-            }
-            if let Err(error) = commit(&self.app).await {
-                tracing::error!(%error, "what was written after the app's end is not committed");
-                return;
-            }
-        }
     }
 
     async fn close(&self) {
