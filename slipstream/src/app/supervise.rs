@@ -142,7 +142,9 @@ impl Supervisor {
                 Event::AllEnded => return,
                 Event::Ended(Ok(())) => {}
                 Event::Ended(Err(error)) => {
-                    tracing::error!(%error, "a lane has stopped; the app drains");
+                    if !last {
+                        tracing::error!(%error, "a lane has stopped; the app drains");
+                    }
                     self.fail(error);
                     self.drain();
                 }
