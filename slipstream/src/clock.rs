@@ -64,7 +64,7 @@ impl Clock {
         let Some(hand) = &self.0 else { return tokio::time::sleep(duration).await };
         let woken = {
             let mut hand = lock(hand);
-            let until = hand.now + TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+            let until = later(hand.now, duration);
             if until <= hand.now {
                 return;
             }
@@ -82,7 +82,7 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         let Some(hand) = &self.0 else { return };
         let mut hand = lock(hand);
-        hand.now += TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
+        hand.now = later(hand.now, by);
         let now = hand.now;
         while let Some(sleeper) = hand.sleepers.first_entry().filter(|sleeper| sleeper.key().0 <= now) {
             let _ = sleeper.remove().send(()); // a sleeper that was dropped does not mind
@@ -94,6 +94,12 @@ impl Clock {
         let hand = lock(self.0.as_ref()?);
         hand.sleepers.iter().find(|(_, wake)| !wake.is_closed()).map(|((until, _), _)| *until)
     }
+}
+
+/// So much later; at most the end of the calendar.
+pub(crate) fn later(from: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+    let by = TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
+    from.checked_add_signed(by).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 fn lock(hand: &Mutex<Hand>) -> MutexGuard<'_, Hand> {

@@ -1,7 +1,7 @@
 //! Holds a source back: by reasons that compose, and for good when the app drains.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
@@ -92,6 +92,7 @@ impl Gate {
 #[derive(Default)]
 pub(crate) struct Gates {
     all: Mutex<BTreeMap<String, Arc<Gate>>>,
+    draining: AtomicBool,
 }
 
 impl Gates {
@@ -104,12 +105,18 @@ impl Gates {
         self.all().entry(source.to_owned()).or_default().clone()
     }
 
+    /// Whether the app drains.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
     /// The gate of a source, if there is such a source.
     pub(crate) fn find(&self, source: &str) -> Option<Arc<Gate>> {
         self.all().get(source).cloned()
     }
 
     pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
         self.all().values().for_each(|gate| gate.drain());
     }
 }

@@ -1,5 +1,6 @@
 //! What goes wrong is said clearly, counted rightly, and loses nothing.
 
+use super::common::failed;
 use slipstream::prelude::*;
 use slipstream::testing::{self, Output, stopped_clock};
 use slipstream::{ErrorKind, MessageCounts};
@@ -293,4 +294,34 @@ async fn a_cache_outside_of_an_app_is_an_error_unless_entered() {
     one.enter(|| OUTSIDE.put("a", &1)).unwrap();
     assert_eq!(two.enter(|| OUTSIDE.get("a")).unwrap(), None);
     assert_eq!(one.scope(async { OUTSIDE.get("a") }).await.unwrap(), Some(1));
+}
+
+#[handle(source = 0..5_u32, pipe = [map(|n: u32| { assert!(n != 2, "two"); n })], on_error = skip)]
+fn behind_a_map_that_panics(_n: u32) {}
+
+#[handle(source = 0..5_u32, pipe = [map(|n: u32| { assert!(n != 2, "two"); n })], concurrency = 2, key = |n: &u32| *n)]
+fn crowd_behind_a_map_that_panics(_n: u32) {}
+
+#[handle(source = 0..5_u32, concurrency = 2, key = |n: &u32| { assert!(*n != 2, "two"); *n })]
+fn by_a_key_that_panics(_n: u32) {}
+
+#[handle(source = 0..5_u32, pipe = [chunks(2), map(|_: Vec<u32>| -> u32 { panic!("two") })])]
+fn behind_chunks_that_panic(_n: u32) {}
+
+#[tokio::test]
+async fn a_message_that_a_pipe_or_a_key_panics_with_stays_open() {
+    let app = testing::app;
+    // The lanes of the concurrent ones have not begun with what waits in front of them, and leave it.
+    for (app, name, done, open) in [
+        (app().handler(behind_a_map_that_panics), "behind_a_map_that_panics", 2, 1),
+        (app().handler(crowd_behind_a_map_that_panics), "crowd_behind_a_map_that_panics", 0, 3),
+        (app().handler(by_a_key_that_panics), "by_a_key_that_panics", 0, 3),
+        (app().handler(behind_chunks_that_panic), "behind_chunks_that_panic", 0, 2),
+    ] {
+        let (running, error) = failed(app).await;
+        let text = error.to_string();
+        assert!(text.contains(name) && text.contains("pipe") && text.contains("two"), "{text}");
+        let counts = running.report().handler(name);
+        assert_eq!((counts.done, counts.open), (done, open), "{name}: {counts:?}");
+    }
 }

@@ -306,8 +306,43 @@ async fn a_start_hook_that_fails_is_a_reason_not_to_run() {
 }
 
 #[tokio::test]
+async fn a_start_hook_that_panics_is_a_reason_not_to_run() {
+    let error = app().handler(ticked).on_start(panics_at_the_end).start().await.err().unwrap();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("not now"), "{error}");
+}
+
+#[tokio::test]
 async fn a_long_time_passes_quickly_on_a_stopped_clock() {
     let running = app().clock(stopped_clock()).handler(adds).start().await.unwrap();
     within(LONG, running.advance(hours(24))).await;
     running.stop().await.unwrap();
+}
+
+fn no_pipe<S>(_flow: S) -> S {
+    panic!("no such pipe")
+}
+
+#[handle(source = few, pipe = [no_pipe])]
+fn behind_no_pipe(_n: u32) {}
+
+#[tokio::test]
+async fn a_pipe_that_panics_when_it_is_opened_is_named() {
+    for app in [app().handler(behind_no_pipe), app().handler(behind_no_pipe).handler(sibling)] {
+        let error = app.start().await.err().unwrap();
+        assert!(error.to_string().contains("few") && error.to_string().contains("no such pipe"), "{error}");
+    }
+}
+
+#[handle(source = every(Duration::MAX))]
+fn never_ticks(_n: u64) {}
+
+#[tokio::test]
+async fn a_tick_that_never_comes_is_waited_for() {
+    for clock in [slipstream::Clock::system(), stopped_clock()] {
+        let running = app().clock(clock).handler(never_ticks).start().await.unwrap();
+        assert!(tokio::time::timeout(millis(30), running.wait()).await.is_err(), "it waits");
+        running.stop().await.unwrap();
+        assert_eq!(counts(&running, "never_ticks").taken, 0);
+    }
 }

@@ -5,6 +5,7 @@
 mod bad_input;
 mod channels;
 mod common;
+mod drains;
 mod exactness;
 mod fairness;
 mod foreign;

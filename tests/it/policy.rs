@@ -285,3 +285,61 @@ async fn waiting_for_a_retry_is_not_part_of_the_call_that_may_time_out() {
     let counts = counts(&running, "to_a_slow_sink");
     assert_eq!((counts.done, counts.retries), (1, 1));
 }
+
+static BODIES: AtomicU32 = AtomicU32::new(0);
+static GIVEN: Output<u32> = Output::new("given");
+
+#[handle(source = [1_u32], sink = [GIVEN], on_error = retry(2, fixed(millis(0))))]
+fn panics_in_its_iterator(n: u32) -> impl Iterator<Item = u32> {
+    let again = BODIES.fetch_add(1, Ordering::SeqCst) > 0;
+    (0..3).map(move |i| {
+        assert!(i < 1 || again, "not yet");
+        n + i
+    })
+}
+
+#[tokio::test]
+async fn a_panic_in_the_body_of_a_returned_iterator_is_the_handlers_and_made_again() {
+    let running = ran(panics_in_its_iterator).await;
+    assert_eq!(running.drain(&GIVEN).unwrap(), [1, 1, 2, 3]);
+    let counts = running.report().handler("panics_in_its_iterator");
+    assert_eq!((counts.done, counts.retries, BODIES.load(Ordering::SeqCst)), (1, 1, 2));
+}
+
+/// Panics when it is dropped, but not while something else does.
+#[derive(Clone)]
+struct Brittle(u32);
+
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        assert!(self.0 != 1 || std::thread::panicking(), "brittle");
+    }
+}
+
+fn brittle() -> impl Iterator<Item = Brittle> {
+    (0..3).map(Brittle)
+}
+
+#[handle(source = brittle, on_error = skip)]
+fn looks_at_what_is_brittle(_brittle: &Brittle) {}
+
+#[handle(source = brittle, on_error = skip)]
+fn takes_what_is_brittle(_brittle: Brittle) {}
+
+#[handle(source = brittle)]
+fn stops_at_what_is_brittle(_brittle: &Brittle) {}
+
+#[tokio::test]
+async fn a_message_that_panics_when_it_is_dropped_is_counted_once() {
+    let counts = ran(looks_at_what_is_brittle).await.report().handler("looks_at_what_is_brittle");
+    assert_eq!((counts.taken, counts.done, counts.skipped), (3, 3, 0));
+    let counts = ran(takes_what_is_brittle).await.report().handler("takes_what_is_brittle");
+    assert_eq!((counts.taken, counts.done, counts.skipped), (3, 2, 1));
+    let (running, error) = failed(testing::app().handler(stops_at_what_is_brittle)).await;
+    assert!(error.to_string().contains("`stops_at_what_is_brittle` stopped"), "{error}");
+    assert_eq!(running.report().handler("stops_at_what_is_brittle").done, 2);
+    // When all have had it, it is nobody's message any more.
+    let shared = testing::app().handler(looks_at_what_is_brittle).handler(stops_at_what_is_brittle);
+    let (_running, error) = failed(shared).await;
+    assert!(error.to_string().contains("brittle`: ") && error.to_string().contains("brittle"), "{error}");
+}

@@ -140,3 +140,33 @@ async fn to_take_none_is_to_take_none() {
     assert_eq!(running.drain(&SEEN).unwrap(), [0_u32; 0]);
     assert_eq!(running.report().handler("takes_none").taken, 0);
 }
+
+#[handle(source = 0..1_u32, buffer = usize::MAX)]
+fn with_an_endless_buffer(_n: u32) {}
+
+#[handle(source = 0..1_u32, concurrency = usize::MAX, key = |n: &u32| *n)]
+fn with_endless_lanes(_n: u32) {}
+
+fn how_many() -> usize {
+    panic!("how many?")
+}
+
+#[handle(source = 0..1_u32, concurrency = how_many(), key = |n: &u32| *n)]
+fn with_a_panic_for_lanes(_n: u32) {}
+
+#[tokio::test]
+async fn numbers_that_no_machine_has_and_options_that_panic_are_problems() {
+    let app = testing::app().handler(with_a_panic_for_lanes).handler(with_an_endless_buffer);
+    let text = refused(app.handler(with_endless_lanes).handler(with_a_slash)).await;
+    for part in [
+        "`with_an_endless_buffer` at",
+        "`buffer` is at most 1000000",
+        "`with_endless_lanes` at",
+        "`concurrency` is at most 10000",
+        "`with_a_panic_for_lanes` at",
+        "how many?",
+        "preflight.rs:",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}

@@ -111,3 +111,30 @@ fn a_handler_that_blocks_its_thread_does_not_keep_the_process() {
     let (code, ..) = end(child, LONG);
     assert_eq!(code, Some(1));
 }
+
+#[test]
+fn the_second_signal_aborts_a_hook_that_hangs() {
+    let mut child = start("hook-hangs");
+    // It has ended by itself: its hook may take its time until somebody says otherwise.
+    first_line(&mut child);
+    first_line(&mut child);
+    signal(&child, "-INT");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(child.try_wait().unwrap().is_none(), "the first one drains");
+    signal(&child, "-INT");
+    let (code, _, err) = end(child, LONG);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("error: the app was aborted"), "{err}");
+}
+
+#[test]
+fn a_signal_ends_the_process_when_no_app_runs_any_more() {
+    for (name, ends_with) in [("-INT", 130), ("-TERM", 143)] {
+        let mut child = start("goes-on");
+        first_line(&mut child);
+        first_line(&mut child);
+        signal(&child, name);
+        let (code, ..) = end(child, LONG);
+        assert_eq!(code, Some(ends_with), "{name}");
+    }
+}

@@ -33,6 +33,20 @@ async fn fourth(n: u32) -> Result<()> {
     Ok(())
 }
 
+#[handle(source = 0..4_u32, sink = [|_| note(String::new()), |_| note(String::new()), print, print])]
+fn to_some_of_one_name(n: u32) -> u32 {
+    n
+}
+
+#[tokio::test]
+async fn sinks_of_one_name_are_counted_apart() {
+    let report = ran(to_some_of_one_name).await.report();
+    for sink in ["sink", "sink 2", "print", "print 2"] {
+        let counts = report.sink("to_some_of_one_name", sink);
+        assert_eq!((counts.offered, counts.delivered), (4, 4), "{sink}");
+    }
+}
+
 #[handle(source = 0..2_u32, sink = [first, second, |n| note(format!("closure {n}")), third, fourth])]
 fn to_all(n: u32) -> Vec<u32> {
     vec![n * 10, n * 10 + 1]

@@ -2,7 +2,7 @@
 
 use super::common::{LONG, Random, ended, within};
 use slipstream::prelude::*;
-use slipstream::testing::{Broker, Output};
+use slipstream::testing::{self, Broker, Output};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -235,4 +235,21 @@ async fn what_a_pipe_holds_keeps_the_position_back() {
     drop(running);
     write(&broker, 6..8).await;
     assert_eq!(ended(broker.app().handler(sizes)).await.drain(&SIZES).unwrap(), [4]);
+}
+
+static LATEST: Topic<u32, u32> = Topic::new("latest");
+
+#[handle(source = LATEST, sink = [LATEST_SEEN])]
+fn from_the_latest_on(n: u32) -> u32 {
+    n
+}
+
+static LATEST_SEEN: Output<u32> = Output::new("latest seen");
+
+#[tokio::test]
+async fn what_is_sent_as_soon_as_the_app_has_started_is_read() {
+    let running = testing::app().handler(from_the_latest_on).start().await.unwrap();
+    running.scope(LATEST.send((1, 7))).await.unwrap();
+    running.quiet().await;
+    assert_eq!(running.drain(&LATEST_SEEN).unwrap(), [7]);
 }

@@ -1,7 +1,7 @@
 //! The lanes of an app: which handlers share which source, and how they are joined to it.
 
 use super::job::Job;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::flow::{Parcel, Slot};
 use crate::gate::Gate;
 use crate::lane::{Consumer, Forward, Inline, Lend, Pump};
@@ -14,7 +14,6 @@ use crate::step::{About, Branch, Resumes, Track};
 use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
@@ -33,8 +32,13 @@ pub(crate) struct Plan {
     pub(crate) needs: Needs,
     pub(crate) abouts: Vec<Arc<About>>,
     /// Handlers with several sources, opened when all lanes are.
-    pub(crate) merges: Vec<Box<dyn FnOnce(&Arc<Shared>) -> Job + Send>>,
+    pub(crate) merges: Vec<(String, OpenMerge)>,
+    /// What was wrong already when the handlers were asked.
+    pub(crate) problems: Vec<String>,
 }
+
+/// Opens the lane of a handler with several sources.
+pub(crate) type OpenMerge = Box<dyn FnOnce(&Arc<Shared>) -> Job + Send>;
 
 impl Plan {
     /// Adds a handler to the lane of its source.
@@ -234,10 +238,7 @@ impl<T: Send + Sync + 'static> AnyLane for SourceLane<T> {
     fn open(self: Box<Self>, opening: &Opening) -> Result<Vec<Job>> {
         let gate = opening.app.gates.of(&opening.name);
         let inside = crate::scope::Current { app: opening.app.clone(), step: None };
-        let open = || crate::scope::enter_sync(inside, || (self.source.open)(opening));
-        let opened = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| {
-            Err(Error::panicked(&format!("the source `{}`", opening.name), &*panic))
-        })?;
+        let opened = crate::scope::enter_sync(inside, || (self.source.open)(opening))?;
         let positions = self.has_positions();
         let joining = |source| Joining {
             app: opening.app.clone(),

@@ -8,6 +8,7 @@ mod open;
 mod preflight;
 mod registry;
 mod running;
+mod signals;
 mod supervise;
 mod wiring;
 
@@ -20,6 +21,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
 use crate::store::Store;
+use signals::Signals;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::future::Future;
@@ -204,7 +206,8 @@ impl App {
         self
     }
 
-    /// Runs when all handlers have ended well, while caches can still be read.
+    /// Runs when all handlers have ended well, and what they wrote is committed. What it writes into caches is committed
+    /// after it; the topics take nothing any more once it has ended. A drain's `shutdown.timeout.ms` holds for it too.
     ///
     /// ```
     /// # slipstream::doc_test(async {
@@ -258,7 +261,9 @@ impl App {
         self.start().await
     }
 
-    /// Runs until all sources have ended, or until Ctrl-C or SIGTERM: the first drains, the second aborts.
+    /// Runs until all sources have ended, or until Ctrl-C or SIGTERM: the first drains, the second aborts. From then on
+    /// a signal that comes while no app runs ends the process; a program that hears signals itself uses
+    /// [`run_until`](App::run_until).
     ///
     /// # Errors
     /// What could not be started, or what stopped the app.
@@ -266,18 +271,19 @@ impl App {
     /// # Cancel safety
     /// Dropping the future aborts the app: what was committed stays.
     pub async fn run(self) -> Result<()> {
-        let heard = supervise::signals();
+        let signals = Signals::hear();
         let running = tokio::select! {
             started = self.start() => started?,
-            () = supervise::signalled(heard.clone(), 1) => {
+            () = signals.clone().came(1) => {
                 return Err(Error::new(ErrorKind::Stopped, "the app was told to stop before it had started"));
             }
         };
+        let once = signals.clone().came(1);
         let first = async {
-            supervise::signalled(heard.clone(), 1).await;
+            once.await;
             tracing::info!("draining; once more aborts");
         };
-        running.run_until(first, supervise::signalled(heard.clone(), 2)).await
+        running.run_until(first, signals.came(2)).await
     }
 
     /// Runs until all sources have ended, or until this future has: then it drains.

@@ -1,6 +1,6 @@
 //! Starts an app: opens the store and the log, finds every position, and only then lets messages flow.
 
-use super::job::{Job, blocking};
+use super::job::{Job, blocking, caught, unwound};
 use super::lanes::Plan;
 use super::{App, Running, preflight, supervise};
 use crate::config::Config;
@@ -65,7 +65,8 @@ async fn begin(
     prepare(shared, &plan).await?;
     let inside = Current { app: shared.clone(), step: None };
     for hook in on_start {
-        let hooked = scope::enter(inside.clone(), async { hook().await }).await;
+        let hooked =
+            caught("a hook of `on_start`", scope::enter(inside.clone(), async { hook().await })).await;
         // Nothing has been taken yet: whatever it was, the app cannot run.
         hooked.map_err(|error| Error::caused(ErrorKind::Preflight, error.to_string(), error))?;
     }
@@ -237,9 +238,12 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
         }
         let topic = Mutex::new(topic);
         let opening = Opening { app: shared.clone(), name, topic, resumes, readers, roots: waits_for };
-        jobs.extend(lane.open(&opening)?);
+        let what = format!("the source `{}`, or a pipe behind it,", opening.name);
+        jobs.extend(unwound(&what, || lane.open(&opening))?);
     }
-    jobs.extend(plan.merges.into_iter().map(|merge| merge(shared)));
+    for (name, merge) in plan.merges {
+        jobs.push(unwound(&format!("a pipe of `{name}`"), || Ok(merge(shared)))?);
+    }
     for about in &plan.abouts {
         let fills = about.writes.iter().filter(|channel| !downstream.reaches(**channel, false, &about.name));
         // It is set once, here.

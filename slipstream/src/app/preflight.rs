@@ -1,6 +1,7 @@
 //! Preflight: all problems of the wiring in one report, before the first message.
 
 use super::App;
+use super::job::unwound;
 use super::lanes::Plan;
 use super::wiring::Wiring;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +15,14 @@ use std::fmt::Write as _;
 pub(super) fn plan(app: &App) -> Plan {
     let mut plan = Plan::default();
     for entry in &app.entries {
-        (entry.wire)(&mut Wiring::new(&mut plan, entry.name, entry.place()));
+        let mut wiring = Wiring::new(&mut plan, entry.name, entry.place());
+        let wire = || {
+            (entry.wire)(&mut wiring);
+            Ok(())
+        };
+        if let Err(error) = unwound("an option of it", wire) {
+            plan.problems.push(format!("`{}` at {}: {error}", entry.name, entry.place()));
+        }
     }
     fns_named_apart_from_statics(&mut plan);
     plan
@@ -34,7 +42,7 @@ fn fns_named_apart_from_statics(plan: &mut Plan) {
 
 /// Checks what the handlers said, and what the app was given.
 pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
-    let mut problems = Vec::new();
+    let mut problems = plan.problems.clone();
     if app.entries.is_empty() && app.strangers.is_empty() && !app.idle {
         problems.push(no_handlers(app).to_owned());
     }
@@ -44,7 +52,7 @@ pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
     for stranger in &app.strangers {
         problems.push(format!("`{stranger}` is not a handler: annotate it with `#[handle(source = ..)]`"));
     }
-    handlers_named_apart(app, plan, &mut problems);
+    handlers_named_apart(plan, &mut problems);
     sources_named_apart(plan, &mut problems);
     statics_named_apart(plan, &mut problems);
     for (place, need) in &plan.needs.all {
@@ -81,17 +89,14 @@ fn no_handlers(app: &App) -> &'static str {
      if the crate is named somewhere: add `use that_crate as _;` to the binary"
 }
 
-fn handlers_named_apart(app: &App, plan: &Plan, problems: &mut Vec<String>) {
+fn handlers_named_apart(plan: &Plan, problems: &mut Vec<String>) {
     let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (about, entry) in plan.abouts.iter().zip(&app.entries) {
+    for about in &plan.abouts {
         if about.name.contains(['/', '#']) {
-            problems.push(format!(
-                "{}: a handler's name has no `/` and no `#`: `{}`",
-                entry.place(),
-                about.name
-            ));
+            problems
+                .push(format!("{}: a handler's name has no `/` and no `#`: `{}`", about.place, about.name));
         }
-        places.entry(&about.name).or_default().push(entry.place());
+        places.entry(&about.name).or_default().push(about.place.clone());
     }
     for (name, mut places) in places.into_iter().filter(|(_, places)| places.len() > 1) {
         places.sort();

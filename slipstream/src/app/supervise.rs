@@ -1,18 +1,19 @@
 //! Watches over a running app: commits, and ends it in order — stop the sources, drain the lanes, commit, close.
 
 use super::Hook;
-use super::job::{Job, blocking};
+use super::job::{Job, blocking, caught};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::GroupOffset;
 use crate::scope::{self, Current, Shared};
 use crate::steps::parse_place;
 use futures_util::FutureExt as _;
 use std::collections::BTreeSet;
-use std::panic::AssertUnwindSafe;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 /// What an app is told; later ones are sterner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,8 +23,15 @@ pub(super) enum Orders {
     Abort,
 }
 
-/// How an app has ended, once it has.
-pub(super) type Outcome = Option<std::result::Result<(), Arc<Error>>>;
+/// How an app has ended.
+pub(super) struct Ended {
+    pub(super) done: std::result::Result<(), Arc<Error>>,
+    /// Whether what is written from outside may still be committed.
+    pub(super) commits: bool,
+}
+
+/// That of an app, once it has ended.
+pub(super) type Outcome = Option<Ended>;
 
 /// Starts the lanes, and the task that watches over them.
 pub(super) fn spawn(
@@ -34,64 +42,16 @@ pub(super) fn spawn(
 ) -> (watch::Sender<Orders>, watch::Receiver<Outcome>) {
     let (orders, told) = watch::channel(Orders::Run);
     let (ended, outcome) = watch::channel(None);
-    let supervisor = Supervisor { app, told, deadline: None, idle };
+    let mut supervisor = Supervisor { app, told, deadline: None, idle, done: Ok(()), commits: true };
     tokio::spawn(async move {
-        let done = supervisor.run(jobs, on_stop).await;
+        let done = supervisor.run(jobs, on_stop).await.map_err(Arc::new);
+        let commits = supervisor.commits;
+        // Before anybody hears of the end: the state can be opened again when `Running` is dropped.
+        drop(supervisor);
         // Nobody waits for the end of an app that was dropped.
-        let _ = ended.send(Some(done.map_err(Arc::new)));
+        let _ = ended.send(Some(Ended { done, commits }));
     });
     (orders, outcome)
-}
-
-/// How often the process has been told to stop, from now on.
-///
-/// On a thread of its own: a handler that blocks its thread may block the one that the runtime hears of signals by.
-pub(super) fn signals() -> watch::Receiver<u32> {
-    let (told, heard) = watch::channel(0);
-    let listen = move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        runtime.block_on(async {
-            tokio::select! {
-                () = listening(&told) => {}
-                () = told.closed() => {}
-            }
-        });
-    };
-    if let Err(error) = std::thread::Builder::new().name("slipstream-signals".to_owned()).spawn(listen) {
-        tracing::warn!(%error, "signals end the process at once: there is no thread to hear them");
-    }
-    heard
-}
-
-/// Ends when the process has been told so often.
-pub(super) async fn signalled(mut heard: watch::Receiver<u32>, times: u32) {
-    if heard.wait_for(|told| *told >= times).await.is_err() {
-        std::future::pending::<()>().await; // nobody listens: nothing to wait for
-    }
-}
-
-#[cfg(unix)]
-async fn listening(told: &watch::Sender<u32>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        told.send_modify(|told| *told += 1);
-    }
-}
-
-#[cfg(not(unix))]
-async fn listening(told: &watch::Sender<u32>) {
-    while tokio::signal::ctrl_c().await.is_ok() {
-        told.send_modify(|told| *told += 1);
-    }
 }
 
 /// Commits once, and tells the consumer group how far it is.
@@ -107,6 +67,22 @@ pub(super) async fn commit(app: &Arc<Shared>) -> Result<()> {
     Ok(())
 }
 
+/// Commits what was written when the app had ended, if anything was. It blocks, on a thread of its own: this is called
+/// where nothing can be waited for.
+pub(super) fn commit_at_last(app: &Arc<Shared>) {
+    if app.state.dirty().now_or_never().is_none() {
+        return;
+    }
+    let run = || match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+        Ok(runtime) => runtime.block_on(commit(app)),
+        Err(error) => Err(error.into()),
+    };
+    let done = std::thread::scope(|scope| scope.spawn(run).join());
+    if let Ok(Err(error)) = done {
+        tracing::error!(%error, "what was written after the app's end is not committed");
+    }
+}
+
 /// A position as the consumer group knows it: the least of the source's handlers.
 fn offset(app: &Shared, source: &str, partition: u32) -> Option<GroupOffset> {
     let least = app.least_place(source, partition).ok().flatten()?;
@@ -117,8 +93,11 @@ struct Supervisor {
     app: Arc<Shared>,
     told: watch::Receiver<Orders>,
     /// When draining has lasted too long.
-    deadline: Option<tokio::time::Instant>,
+    deadline: Option<Instant>,
     idle: bool,
+    done: Result<()>,
+    /// Whether what has ended may be committed: not if a record was not delivered, nor after an abort.
+    commits: bool,
 }
 
 /// What happens next to an app.
@@ -131,64 +110,85 @@ enum Event {
 }
 
 impl Supervisor {
-    async fn run(mut self, jobs: Vec<Job>, on_stop: Vec<Hook>) -> Result<()> {
+    async fn run(&mut self, jobs: Vec<Job>, on_stop: Vec<Hook>) -> Result<()> {
         let mut lanes = JoinSet::new();
         for Job { name, future, .. } in jobs {
-            lanes.spawn(async move { (name, future.await) });
+            lanes.spawn(async move {
+                // In a source or in a pipe, which cannot be asked again: a call's panic does not come as far as here.
+                caught("a source or a pipe", future).await.map_err(|error| named(&name, error))
+            });
         }
         let enough = Arc::new(Notify::new());
         let committer = tokio::spawn(committing(self.app.clone(), enough.clone()));
-        let mut done: Result<()> = Ok(());
-        // A record that was not delivered: what it belongs to can never be committed.
-        let mut undelivered = false;
+        let cut_off = committer.abort_handle();
+        self.watch(&mut lanes, false).await;
+        if self.commits {
+            self.idle = false;
+            let hooks = if self.done.is_ok() { on_stop } else { Vec::new() };
+            let last = finish(self.app.clone(), self.limit(), committer, enough, hooks);
+            lanes.spawn(caught("the end of the app", last));
+            self.watch(&mut lanes, true).await;
+        }
+        cut_off.abort();
+        self.close().await;
+        std::mem::replace(&mut self.done, Ok(()))
+    }
+
+    /// Watches over tasks until all have ended, or are dropped. The last are those that come after the lanes: without
+    /// them nothing is left to drain for.
+    async fn watch(&mut self, tasks: &mut JoinSet<Result<()>>, last: bool) {
         loop {
-            match self.next(&mut lanes).await {
-                Event::AllEnded => break,
+            match self.next(tasks).await {
+                Event::AllEnded => return,
                 Event::Ended(Ok(())) => {}
                 Event::Ended(Err(error)) => {
-                    tracing::error!(%error, "a lane has stopped; the app drains");
-                    done = done.and(Err(error));
+                    if !last {
+                        tracing::error!(%error, "a lane has stopped; the app drains");
+                    }
+                    self.fail(error);
                     self.drain();
                 }
                 Event::Failed => {
-                    undelivered = true;
-                    done = done.and(self.app.take_failure().map_or(Ok(()), Err));
+                    // What an undelivered record belongs to can never be committed.
+                    self.commits = false;
+                    if let Some(error) = self.app.take_failure() {
+                        self.fail(error);
+                    }
                     self.drain();
+                    if last {
+                        return tasks.abort_all();
+                    }
                 }
                 Event::Told(Orders::Abort) => {
-                    lanes.abort_all();
-                    committer.abort();
-                    self.close().await;
-                    return done.and(Err(Error::new(ErrorKind::Stopped, "the app was aborted")));
+                    self.commits = false;
+                    self.fail(Error::new(ErrorKind::Stopped, "the app was aborted"));
+                    return aborted(tasks).await;
                 }
                 Event::Told(_) => self.drain(),
                 Event::TooLate => {
-                    lanes.abort_all();
-                    let text = "draining took longer than `shutdown.timeout.ms`: what was under way is dropped, and \
-                                will be taken again";
-                    done = done.and(Err(Error::new(ErrorKind::Stopped, text)));
-                    break;
+                    let text = match last {
+                        false => "what was under way is dropped, and will be taken again",
+                        true => "the last commit, or a hook of `on_stop`, had not ended",
+                    };
+                    let text = format!("draining took longer than `shutdown.timeout.ms`: {text}");
+                    self.commits &= !last;
+                    self.fail(Error::new(ErrorKind::Stopped, text));
+                    // What ended well is committed all the same, and that has a limit of its own.
+                    self.deadline = None;
+                    return aborted(tasks).await;
                 }
             }
         }
-        if undelivered {
-            committer.abort();
-        } else {
-            // A commit is not cut off in its middle: what it holds would be in neither this one nor the next.
-            enough.notify_one();
-            let ended = tokio::time::timeout(self.limit(), committer).await;
-            // What ended well is kept, also when something else failed.
-            let last = if ended.is_ok() { self.last_commit().await } else { Err(unacknowledged()) };
-            done = done.and(last);
-        }
-        if done.is_ok() {
-            done = self.stop_hooks(on_stop).await;
-        }
-        self.close().await;
-        done
     }
 
-    async fn next(&mut self, lanes: &mut JoinSet<(String, Result<()>)>) -> Event {
+    /// The first error counts.
+    fn fail(&mut self, error: Error) {
+        if self.done.is_ok() {
+            self.done = Err(error);
+        }
+    }
+
+    async fn next(&mut self, tasks: &mut JoinSet<Result<()>>) -> Event {
         let (deadline, idle) = (self.deadline, self.idle);
         let late = async move {
             match deadline {
@@ -199,9 +199,10 @@ impl Supervisor {
         let draining = self.deadline.is_some();
         tokio::select! {
             biased;
-            joined = lanes.join_next(), if !lanes.is_empty() => match joined {
-                Some(Ok((name, ended))) => Event::Ended(ended.map_err(|error| named(&name, error))),
-                Some(Err(error)) => Event::Ended(panicked(error)),
+            joined = tasks.join_next(), if !tasks.is_empty() => match joined {
+                Some(Ok(ended)) => Event::Ended(ended),
+                // Aborted, as ordered: panics are caught within.
+                Some(Err(_)) => Event::Ended(Ok(())),
                 None => Event::AllEnded,
             },
             () = self.app.failed.notified() => Event::Failed,
@@ -210,14 +211,14 @@ impl Supervisor {
                 Err(_) => Event::Told(Orders::Abort),
             },
             () = late => Event::TooLate,
-            () = std::future::ready(()), if lanes.is_empty() && (draining || !idle) => Event::AllEnded,
+            () = std::future::ready(()), if tasks.is_empty() && (draining || !idle) => Event::AllEnded,
         }
     }
 
     fn drain(&mut self) {
         self.app.gates.drain();
         let limit = self.limit();
-        self.deadline.get_or_insert_with(|| tokio::time::Instant::now() + limit);
+        self.deadline.get_or_insert_with(|| Instant::now() + limit);
     }
 
     /// How long draining may take; preflight has checked the setting.
@@ -226,28 +227,6 @@ impl Supervisor {
             .config
             .millis("shutdown.timeout.ms", SHUTDOWN_MS)
             .unwrap_or(Duration::from_millis(SHUTDOWN_MS))
-    }
-
-    /// The commit of all that has ended; not waited for longer than a shutdown may take.
-    async fn last_commit(&self) -> Result<()> {
-        if let Some(log) = self.app.log.get() {
-            log.flush();
-        }
-        tokio::select! {
-            committed = commit(&self.app) => committed,
-            () = self.app.failed.notified() => self.app.take_failure().map_or(Ok(()), Err),
-            () = tokio::time::sleep(self.limit()) => Err(unacknowledged()),
-        }
-    }
-
-    async fn stop_hooks(&self, hooks: Vec<Hook>) -> Result<()> {
-        let inside = Current { app: self.app.clone(), step: None };
-        for hook in hooks {
-            let hooked =
-                AssertUnwindSafe(scope::enter(inside.clone(), async { hook().await })).catch_unwind();
-            hooked.await.unwrap_or_else(|panic| Err(Error::panicked("a hook of `on_stop`", &*panic)))?;
-        }
-        Ok(())
     }
 
     async fn close(&self) {
@@ -273,10 +252,8 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// How long the time between commits is if no setting says so, in milliseconds.
 const INTERVAL_MS: u64 = 100;
 
-fn unacknowledged() -> Error {
-    let text = "the last outputs were not acknowledged within `shutdown.timeout.ms`: their messages will be taken again";
-    Error::new(ErrorKind::Stopped, text)
-}
+/// How long what was aborted may take to come to its next wait.
+const LETTING_GO: Duration = Duration::from_millis(500);
 
 async fn committing(app: Arc<Shared>, enough: Arc<Notify>) {
     let interval =
@@ -307,10 +284,53 @@ fn named(name: &str, error: Error) -> Error {
     }
 }
 
-/// A lane panicked outside of a handler's call: in a source or in a pipe, which cannot be asked again.
-fn panicked(error: tokio::task::JoinError) -> Result<()> {
-    match error.try_into_panic() {
-        Ok(panic) => Err(Error::panicked("a source or a pipe", &*panic)),
-        Err(_) => Ok(()), // aborted, as ordered
+/// What is left when the lanes have ended: a commit of what ended well, also when something else failed; then the
+/// hooks, and a commit of what they wrote.
+async fn finish(
+    app: Arc<Shared>,
+    limit: Duration,
+    committer: JoinHandle<()>,
+    enough: Arc<Notify>,
+    hooks: Vec<Hook>,
+) -> Result<()> {
+    // A commit is not cut off in its middle: what it holds would be in neither this one nor the next.
+    enough.notify_one();
+    let ended = async {
+        // It does not fail, except where the app has.
+        let _ = committer.await;
+        last_commit(&app).await
+    };
+    in_time(limit, ended).await?;
+    if hooks.is_empty() {
+        return Ok(());
     }
+    for hook in hooks {
+        let inside = Current { app: app.clone(), step: None };
+        caught("a hook of `on_stop`", scope::enter(inside, async { hook().await })).await?;
+    }
+    in_time(limit, last_commit(&app)).await
+}
+
+async fn last_commit(app: &Arc<Shared>) -> Result<()> {
+    if let Some(log) = app.log.get() {
+        log.flush();
+    }
+    commit(app).await
+}
+
+async fn in_time(limit: Duration, commit: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::time::timeout(limit, commit).await.unwrap_or_else(|_| {
+        let text = "the last outputs were not acknowledged within `shutdown.timeout.ms`: their messages will be taken \
+                    again";
+        Err(Error::new(ErrorKind::Stopped, text))
+    })
+}
+
+/// Drops what still runs, and waits until it has let go; but not for what blocks its thread.
+async fn aborted(tasks: &mut JoinSet<Result<()>>) {
+    tasks.abort_all();
+    let all = async { while tasks.join_next().await.is_some() {} };
+    // What blocks is left to its thread.
+    let _ = tokio::time::timeout(LETTING_GO, all).await;
+    tasks.detach_all();
 }

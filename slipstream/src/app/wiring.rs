@@ -1,9 +1,9 @@
 //! What a handler tells the app of itself: the macro's `wire` fn is given a [`Wiring`] and fills it.
 
-use super::lanes::{Joined, Joining, Member, Plan};
+use super::lanes::{Joined, Joining, Member, OpenMerge, Plan};
 use crate::error::Result;
 use crate::flow::{Feed, Flow, Lent, Merged, Supply};
-use crate::lane::{Bench, Crew, Lane, Lend, Work, dispatch, drive};
+use crate::lane::{Bench, Crew, Lane, Lend, WAITING, Work, dispatch, drive};
 use crate::needs::Needs;
 use crate::policy::{Policy, Verdict, stop};
 use crate::pulled::Traced;
@@ -28,6 +28,12 @@ pub struct Wiring<'a> {
 
 /// How many messages wait between a source's lane and a handler with several sources.
 const BETWEEN: usize = 64;
+
+/// How many messages may wait for one handler: more would be a store.
+const QUEUE: usize = 1_000_000;
+
+/// How many lanes a handler may have: each is a task with a queue, and has positions of its own.
+const LANES: usize = 10_000;
 
 impl<'a> Wiring<'a> {
     pub(crate) fn new(plan: &'a mut Plan, name: &str, place: String) -> Self {
@@ -71,17 +77,34 @@ impl<'a> Wiring<'a> {
 
     /// `buffer = n`: the handler may run up to this many messages behind its siblings.
     pub fn buffer(&mut self, messages: usize) {
-        self.buffer = Some(messages.max(1));
+        self.buffer = Some(self.limited("buffer", messages, QUEUE));
+    }
+
+    /// A number that is too large is a problem of the wiring, before something is made of that size.
+    fn limited(&mut self, option: &str, wanted: usize, most: usize) -> usize {
+        if wanted > most {
+            let place = &self.plan.needs.place;
+            self.plan.problems.push(format!("{place}: `{option}` is at most {most}, not {wanted}"));
+        }
+        wanted.clamp(1, most)
     }
 
     /// The sinks, as they are written.
     pub fn sinks(&mut self, sinks: &[&str]) {
-        self.sinks = sinks.iter().map(|sink| (*sink).to_owned()).collect();
+        for (at, sink) in sinks.iter().enumerate() {
+            // Each has a row of its own in the ledger, so that one cannot make up for another.
+            let name = match sinks[..at].iter().filter(|before| *before == sink).count() {
+                0 => (*sink).to_owned(),
+                before => format!("{sink} {}", before + 1),
+            };
+            self.sinks.push(name);
+        }
     }
 
     fn about(&self) -> Arc<About> {
         Arc::new(About {
             name: self.name.clone(),
+            place: self.place.clone(),
             policy: self.policy,
             timeout: self.timeout,
             sinks: self.sinks.clone(),
@@ -189,7 +212,7 @@ impl<'a> Wiring<'a> {
         self.name_source(&mut source, 0);
         let about = self.about();
         about.may_repeat.store(true, std::sync::atomic::Ordering::Relaxed);
-        let lanes = lanes.max(1);
+        let lanes = self.limited("concurrency", lanes, LANES);
         let name = about.name.clone();
         let readers: Vec<String> = (0..lanes).map(|lane| format!("{name}#{lane}of{lanes}")).collect();
         let (buffer, keep, names) = (self.buffer, about.clone(), readers.clone());
@@ -212,6 +235,8 @@ impl<'a> Wiring<'a> {
                 let bench = Bench::new(flow, step.clone(), Some(gate.clone()), queued);
                 crate::scope::enter(step.current(), dispatch(bench, step.clone(), crew, key))
             };
+            // Never in a shared source's own task: that ends when all have asked for more, and the lanes would with it.
+            let buffer = buffer.or(joining.source.is_none().then_some(WAITING));
             joined(joining.source, buffer, &step, future)
         });
         let queued = buffer.is_some();
@@ -328,7 +353,8 @@ impl<M: Send + Sync + 'static> Merge<'_, '_, M> {
         self.wiring.plan.abouts.push(about.clone());
         let writes = std::mem::take(&mut self.wiring.plan.needs.writes);
         let branches = self.branches;
-        self.wiring.plan.merges.push(Box::new(move |app| {
+        let name = about.name.clone();
+        let open: OpenMerge = Box::new(move |app| {
             let mut landings = Vec::new();
             let mut kept = Vec::new();
             let mut gates = Vec::new();
@@ -350,6 +376,7 @@ impl<M: Send + Sync + 'static> Merge<'_, '_, M> {
                 Bench::new(Flow::new(merged, step.clone()), step.clone(), gates.into_iter().next(), true);
             let future = Box::pin(crate::scope::enter(step.current(), drive(bench, step, run)));
             super::job::Job { name: about.name.clone(), is_source: false, future, writes }
-        }));
+        });
+        self.wiring.plan.merges.push((name, open));
     }
 }

@@ -175,7 +175,7 @@ impl<T> Drop for Feed<T> {
         let Supply::Queue(queue) = &mut self.supply else { return };
         queue.close();
         while queue.try_recv().is_ok() {
-            self.step.untook();
+            self.step.untook(1);
         }
     }
 }

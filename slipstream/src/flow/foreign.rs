@@ -28,10 +28,7 @@ impl<S: Stream> Stream for Foreign<S> {
         let yielded = std::task::ready!(self.stream.as_mut().poll_next(cx));
         let count = self.hand.put(0, &self.step);
         match yielded {
-            Some(item) => {
-                self.step.out_of_hand(count);
-                Poll::Ready(Some(Traced { item, about: (), count }))
-            }
+            Some(item) => Poll::Ready(Some(Traced { item, about: (), count })),
             None => {
                 if count > 0 {
                     self.step.absorbed(count);

@@ -150,7 +150,6 @@ impl<S: Stages + Unpin> Stream for Flow<S> {
         if before > 0 {
             self.step.absorbed(before);
         }
-        self.step.in_hand(count);
         Poll::Ready(Some(item))
     }
 }

@@ -143,7 +143,8 @@ impl<T> Outputs for Maybe<T> {
 impl<I: Iterator> Outputs for Each<I> {
     type Item = I::Item;
 
-    async fn next(&mut self, _: &Step) -> Result<Option<I::Item>, Interrupt> {
+    async fn next(&mut self, step: &Step) -> Result<Option<I::Item>, Interrupt> {
+        step.in_handler();
         self.patience.take().await;
         Ok(self.items.as_mut().and_then(Iterator::next))
     }
@@ -154,8 +155,8 @@ impl<S: Stream> Outputs for Yields<S> {
 
     async fn next(&mut self, step: &Step) -> Result<Option<S::Item>, Interrupt> {
         let done = step.yields();
-        if self.sent > done {
-            step.end_yield(self.sent).await?;
+        if self.sent > done && step.end_yield(self.sent).await? && step.may_be_cut() {
+            return Err(Interrupt::Drained);
         }
         step.in_handler();
         self.patience.take().await;

@@ -8,9 +8,11 @@ use crate::error::{Error, Result};
 use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::pulled::{At, Traced};
-use crate::step::{Interrupt, Step};
+use crate::step::{Interrupt, Stage, Step};
 use futures_core::Stream;
+use futures_util::FutureExt as _;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
@@ -19,8 +21,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// How many messages wait in front of each lane.
-const WAITING: usize = 16;
+/// How many messages wait in front of each lane, and of the dispatcher behind a shared source.
+pub(crate) const WAITING: usize = 16;
 
 /// How many messages are dispatched between two looks at which lanes are idle.
 const ROUND: u32 = 256;
@@ -60,7 +62,6 @@ impl<T, D> Stream for Work<T, D> {
         let Some((traced, ats, number)) = ready!(self.queue.poll_recv(cx)) else { return Poll::Ready(None) };
         self.busy = true;
         self.step.set_number(number);
-        self.step.counts().queued.sub_shared(traced.count.into());
         if !self.step.take_over(&ats) {
             // Done before the app was last stopped.
             self.step.counts().taken.sub_shared(traced.count.into());
@@ -72,6 +73,18 @@ impl<T, D> Stream for Work<T, D> {
 }
 
 impl<T, D> Unpin for Work<T, D> {}
+
+/// What is left in front of a lane that was cut short comes again, like what it was cut short in.
+impl<T, D> Drop for Work<T, D> {
+    fn drop(&mut self) {
+        self.queue.close();
+        while self.step.is_cut()
+            && let Ok((traced, ..)) = self.queue.try_recv()
+        {
+            self.step.untook(traced.count);
+        }
+    }
+}
 
 /// One of the lanes, as the dispatcher sees it.
 struct Hand<T, D> {
@@ -135,7 +148,8 @@ impl<T, D> Crew<T, D> {
     /// Moves the positions of the lanes that have nothing to do: what went by was not for them, or is done. Tells whether
     /// that is all lanes.
     fn idle_lanes_keep_up(&self, seen: &[At]) -> bool {
-        let idle: Vec<_> = self.hands.iter().filter(|hand| hand.under_way.load(Acquire) == 0).collect();
+        let is_idle = |hand: &&Hand<T, D>| hand.under_way.load(Acquire) == 0 && !hand.step.is_cut();
+        let idle: Vec<_> = self.hands.iter().filter(is_idle).collect();
         let all = idle.len() == self.hands.len();
         let places: Vec<_> = idle.into_iter().flat_map(|hand| hand.step.places_behind(seen)).collect();
         if let (false, Some(hand)) = (places.is_empty(), self.hands.first()) {
@@ -150,7 +164,7 @@ pub(crate) async fn dispatch<S, T, D>(
     mut bench: Box<Bench<S, T, D>>,
     step: Step,
     mut crew: Crew<T, D>,
-    key: impl Fn(&T) -> u32,
+    mut key: impl Fn(&T) -> u32,
 ) -> Result<()>
 where
     S: Stream<Item = Traced<T, D>> + Unpin,
@@ -166,7 +180,7 @@ where
                     Err(error) => return crew.fail(error).await,
                 }
             }
-            next = bench.take() => next,
+            next = AssertUnwindSafe(taken(&mut bench, &mut key)).catch_unwind() => next,
             () = tokio::time::sleep(QUIET), if since > 0 => {
                 if crew.idle_lanes_keep_up(&seen) {
                     since = 0;
@@ -174,11 +188,13 @@ where
                 continue;
             }
         };
-        let traced = match next {
-            Ok(Some(traced)) => traced,
+        let (traced, key) = match next.unwrap_or_else(|panic| Err(Interrupt::panicked(&*panic))) {
+            Ok(Some(taken)) => taken,
             Ok(None) => break,
-            Err(Interrupt::Stop(error) | Interrupt::Failed(error)) => return crew.fail(error).await,
-            Err(Interrupt::Stale) => continue, // taking reads nothing
+            Err(Interrupt::Stop(error)) => return crew.fail(error).await,
+            // A pipe or the key panicked: the message that it had stays open.
+            Err(Interrupt::Failed(error)) => return crew.fail(step.stopped(Stage::Pipe, error)).await,
+            Err(Interrupt::Stale | Interrupt::Drained) => continue, // taking reads nothing, and ends no step
         };
         let ats = step.hand_over();
         for at in &ats {
@@ -188,12 +204,16 @@ where
             }
         }
         step.out_of_hand(traced.count);
-        let index = key(&traced.item) as usize % crew.hands.len();
+        let index = key as usize % crew.hands.len();
         let hand = &crew.hands[index];
-        hand.step.counts().queued.add_shared(traced.count.into());
+        let count = traced.count;
+        hand.step.in_hand(count);
         hand.under_way.fetch_add(1, AcqRel);
         if hand.queue.send((traced, ats, step.number())).await.is_err() {
-            break; // the lane has failed: its error comes below
+            if hand.step.is_cut() {
+                hand.step.untook(count);
+            }
+            break; // if the lane has failed, its error comes below
         }
         since += 1;
         if since == ROUND {
@@ -213,6 +233,20 @@ where
     }
     crew.idle_lanes_keep_up(&places_left);
     Ok(())
+}
+
+/// The next message, with its key.
+async fn taken<S, T, D>(
+    bench: &mut Bench<S, T, D>,
+    key: &mut impl Fn(&T) -> u32,
+) -> Result<Option<(Traced<T, D>, u32)>, Interrupt>
+where
+    S: Stream<Item = Traced<T, D>> + Unpin,
+{
+    Ok(bench.take().await?.map(|traced| {
+        let key = key(&traced.item);
+        (traced, key)
+    }))
 }
 
 fn ended(joined: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {

@@ -24,6 +24,10 @@ where
         let docked = dock.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (Err(interrupt), Some(docked)) = (done, docked) else { return Ok(()) };
         work = docked;
+        if matches!(interrupt, Interrupt::Drained) {
+            work.step.cut_short(work.count());
+            return Ok(());
+        }
         work.settle(interrupt).await?;
     }
 }

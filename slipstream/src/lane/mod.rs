@@ -14,7 +14,7 @@ mod settle;
 mod verdict;
 
 pub use concurrent::Work;
-pub(crate) use concurrent::{Crew, dispatch};
+pub(crate) use concurrent::{Crew, WAITING, dispatch};
 pub(crate) use drive::drive;
 pub(crate) use letter::{Letter, RawLetter};
 pub use message::{Copier, Copies, Look, Message, kept};

@@ -70,7 +70,6 @@ where
             }
             let polled = bench.flow.poll_traced(cx);
             if let Poll::Ready(Some(traced)) = polled {
-                bench.step.in_hand(traced.count);
                 bench.step.begin();
                 bench.attempts = 0;
                 bench.message = Some(Message::new(traced));

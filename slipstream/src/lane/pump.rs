@@ -137,7 +137,6 @@ impl<T: Send + 'static, U: Lend<T>> Consumer<T> for Forward<U> {
             return;
         };
         self.counts.taken.add_shared(1);
-        self.counts.queued.add_shared(1);
         let Some(sender) = &self.sender else { return };
         match sender.try_send(parcel) {
             // The handler is gone only when it failed, and then the app ends.
@@ -254,6 +253,10 @@ impl<T: Send + Sync + 'static> Pump<T> {
 
     /// How the lane ends.
     fn ended(&mut self) -> Poll<Result<()>> {
+        if self.error.is_some() {
+            // So that those behind queues do not take it for the end of the source.
+            self.gate.drain();
+        }
         Poll::Ready(self.error.take().map_or(Ok(()), Err))
     }
 

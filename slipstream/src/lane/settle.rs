@@ -2,6 +2,7 @@
 
 use super::{Bench, Sent};
 use crate::error::{Error, ErrorKind, Result};
+use crate::policy::Verdict;
 use crate::step::{Ended, Interrupt, Stage};
 use std::future::Future;
 use std::pin::Pin;
@@ -23,7 +24,7 @@ impl Future for Ending<'_> {
 }
 
 impl<S, T, D> Bench<S, T, D> {
-    fn count(&self) -> u32 {
+    pub(super) fn count(&self) -> u32 {
         self.message.as_ref().map_or(0, |message| message.count)
     }
 
@@ -59,7 +60,7 @@ impl<S, T, D> Bench<S, T, D> {
     pub(super) async fn settle(&mut self, interrupt: Interrupt) -> Result<()> {
         let error = match interrupt {
             Interrupt::Stop(error) => return Err(error),
-            Interrupt::Stale => {
+            Interrupt::Stale | Interrupt::Drained => {
                 self.conflict().await;
                 return Ok(());
             }
@@ -69,6 +70,9 @@ impl<S, T, D> Bench<S, T, D> {
         if stage == Stage::Pipe {
             // What a panic left of a pipe or a source cannot be asked again.
             return Err(self.step.stopped(stage, error));
+        }
+        if self.message.is_none() {
+            return self.dropped(stage, error);
         }
         if error.kind() == ErrorKind::Misuse {
             // The program is at fault, not the message: no policy passes over that.
@@ -80,6 +84,17 @@ impl<S, T, D> Bench<S, T, D> {
             return Ok(());
         }
         self.failed(stage, error).await
+    }
+
+    /// The message panicked when it was dropped: what became of it has been counted, and its position has moved. So
+    /// there is no second verdict; but a policy that stops does.
+    fn dropped(&self, stage: Stage, error: Error) -> Result<()> {
+        if matches!(self.step.about().policy.verdict, Verdict::Stop) {
+            return Err(self.step.stopped(stage, error));
+        }
+        let (handler, origin) = (&self.step.about().name, self.step.origin());
+        tracing::warn!(%handler, %origin, %error, "dropping a message failed");
+        Ok(())
     }
 
     async fn failed(&mut self, stage: Stage, error: Error) -> Result<()> {

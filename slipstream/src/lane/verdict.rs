@@ -14,7 +14,6 @@ const CLIP: usize = 1024;
 impl Step {
     /// A message that could not be made: there is nothing to call again, so only the verdict counts.
     pub(super) async fn refuse(self, fault: Fault) -> Result<()> {
-        self.in_hand(1);
         let (error, raw) = fault.into_parts();
         let letter = raw.map(|raw| RawLetter { key: raw.key, value: raw.value, headers: raw.headers });
         match error.kind() {

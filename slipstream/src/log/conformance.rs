@@ -20,6 +20,7 @@ pub(crate) fn suite(open: Open<'_>) {
     restart(open, Some(Restart::Group));
     restart(open, None);
     latest(open);
+    at_once_after_subscribing(open);
     ends(open);
     late_records(open);
     several_topics(open);
@@ -162,6 +163,20 @@ fn latest(open: Open<'_>) {
     reading.until_ends(&[2, 3]);
     assert_eq!(reading.values(), ["new", "new"]);
     close(&log);
+}
+
+/// What is written when `subscribe` has returned is behind the latest record, however long the reader takes to begin.
+fn at_once_after_subscribing(open: Open<'_>) {
+    for _ in 0..20 {
+        let (log, topic) = (open(), name("at-once"));
+        log.create(&topic, 1).unwrap();
+        written(&log, vec![outgoing(&topic, None, "old")]);
+        let mut reading = read(&log, &name("group"), &topic, Origin::Latest);
+        written(&log, vec![outgoing(&topic, None, "new")]);
+        reading.until("the new one", |r| !r.records.is_empty());
+        assert_eq!(reading.values(), ["new"]);
+        close(&log);
+    }
 }
 
 fn ends(open: Open<'_>) {

@@ -161,13 +161,18 @@ impl Log for MemoryLog {
             let (closed, bell) = (AtomicBool::new(false), Notify::new());
             readers.push(Arc::new(Reader { group, topic, closed, bell }));
         }
-        for (reader, subscription) in readers.into_iter().zip(subscriptions) {
-            let weak = Arc::downgrade(&reader);
+        for reader in &readers {
+            let weak = Arc::downgrade(reader);
             state.members.insert((reader.group.clone(), reader.topic.clone()), weak.clone());
             let topic = state.topic(&reader.topic, self.shared.default_partitions);
             topic.readers.push(weak.clone());
             lock(&self.client.reads).push((reader.group.clone(), reader.topic.clone(), weak));
-            runtime.spawn(read(self.shared.clone(), reader, subscription));
+        }
+        drop(state);
+        for (reader, subscription) in readers.into_iter().zip(subscriptions) {
+            // Here and not in the task: what is written from now on is behind the latest record.
+            let cursor = Cursor::start(&self.shared, &reader, &subscription);
+            runtime.spawn(read(self.shared.clone(), reader, cursor, subscription.deliver));
         }
         Ok(())
     }
@@ -245,9 +250,13 @@ struct Cursor {
 }
 
 /// Reads a topic until its reader is closed or nobody listens any more.
-async fn read(shared: Arc<Shared>, reader: Arc<Reader>, subscription: Subscription) {
-    let deliver = subscription.deliver.clone();
-    let mut cursor = match Cursor::start(&shared, &reader, &subscription) {
+async fn read(
+    shared: Arc<Shared>,
+    reader: Arc<Reader>,
+    cursor: Result<Cursor>,
+    deliver: mpsc::Sender<Delivery>,
+) {
+    let mut cursor = match cursor {
         Ok(cursor) => cursor,
         Err(error) => {
             send(&reader, &deliver, Delivery::Failed(error)).await;

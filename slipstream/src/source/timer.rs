@@ -1,5 +1,6 @@
 //! Streams to build sources of: one that ticks, and one that yields an iterator's items.
 
+use crate::clock::later;
 use crate::scope;
 use futures_core::Stream;
 use std::future::Future;
@@ -40,7 +41,7 @@ impl Stream for Every {
             let clock = scope::clock();
             let now = clock.now();
             // Beats are counted from the first, so that they do not drift; missed ones are left out.
-            let due = self.due.map_or(now + period, |due| (due + period).max(now));
+            let due = later(self.due.unwrap_or(now), period).max(now);
             let wait = (due - now).to_std().unwrap_or_default();
             self.due = Some(due);
             self.sleep = Some(Box::pin(async move { clock.sleep(wait).await }));

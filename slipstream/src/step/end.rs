@@ -57,7 +57,7 @@ impl Step {
     #[inline]
     fn count_end(&self, ended: Ended, count: u32) {
         let counts = self.counts();
-        counts.open.sub(count.into());
+        counts.left.add(count.into());
         let column = match ended {
             Ended::Done => &counts.done,
             Ended::Filtered => &counts.filtered,
@@ -121,11 +121,11 @@ impl Step {
         before.max(self.inner.yielded.load(Relaxed))
     }
 
-    /// Ends the step of one yield; the message goes on.
-    pub(crate) async fn end_yield(&self, yields: u32) -> Result<(), Interrupt> {
+    /// Ends the step of one yield; the message goes on. Whether its position says so.
+    pub(crate) async fn end_yield(&self, yields: u32) -> Result<bool, Interrupt> {
         let places = match self.track() {
             Some(track) if self.counts().held.get() > 0 || !track.divides() => {
-                return Ok(()); // the whole message is one step
+                return Ok(false); // the whole message is one step
             }
             Some(mut track) => track.at_yield(yields),
             None => Vec::new(),
@@ -137,7 +137,7 @@ impl Step {
             return Err(Interrupt::Stale);
         }
         self.inner.yielded.store(yields, Relaxed);
-        Ok(())
+        Ok(!places.is_empty())
     }
 
     /// Before a step runs again: takes hold of all that it touched, so that it cannot conflict over that any more.

@@ -35,6 +35,8 @@ pub enum Interrupt {
     Failed(Error),
     /// The lane cannot go on, whatever the policy.
     Stop(Error),
+    /// The app drains in the midst of the message, whose position says how far it is: it will be taken again.
+    Drained,
 }
 
 impl<E: Into<Error>> From<E> for Interrupt {
@@ -62,6 +64,8 @@ pub(crate) enum Stage {
 /// What a handler is, as far as its lanes need to know.
 pub(crate) struct About {
     pub(crate) name: String,
+    /// Where it is written.
+    pub(crate) place: String,
     pub(crate) policy: Policy,
     pub(crate) timeout: Option<Duration>,
     pub(crate) sinks: Vec<String>,
@@ -99,6 +103,8 @@ struct Inner {
     yielded: AtomicU32,
     /// Whether the step waits for another try, which is no part of a call.
     resting: AtomicBool,
+    /// Whether the lane ended in the midst of a message.
+    cut: AtomicBool,
     fault: Mutex<(Option<Fault>, Option<Waker>)>,
     faulty: AtomicBool,
 }
@@ -159,6 +165,7 @@ impl Step {
             calls: Count::default(),
             yielded: AtomicU32::new(0),
             resting: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
             fault: Mutex::default(),
             faulty: AtomicBool::new(false),
         };
@@ -232,9 +239,6 @@ impl Step {
     #[inline(never)]
     fn took_there(&self, at: Option<At>, counted: bool) -> bool {
         let counts = self.counts();
-        if counted {
-            counts.queued.sub_shared(1);
-        }
         if let Some(at) = at
             && let Some(mut track) = self.track()
             && !track.pull(at, &self.inner.app.state)
@@ -254,10 +258,25 @@ impl Step {
         true
     }
 
-    /// A message that was put into the queue never came out of it.
-    pub(crate) fn untook(&self) {
-        self.counts().queued.sub_shared(1);
-        self.counts().taken.sub_shared(1);
+    /// What was put into the queue never came out of it.
+    pub(crate) fn untook(&self, count: u32) {
+        self.counts().taken.sub_shared(count.into());
+    }
+
+    /// The lane ends in the midst of its message, which will be taken again.
+    pub(crate) fn cut_short(&self, count: u32) {
+        self.inner.cut.store(true, Relaxed);
+        self.untook(count);
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.inner.cut.load(Relaxed)
+    }
+
+    /// Whether the app drains and this lane may end in the midst of a message whose position has moved. Not where it has
+    /// several sources: what waits for it of another may not come again.
+    pub(crate) fn may_be_cut(&self) -> bool {
+        self.branch.is_some() && self.inner.app.gates.is_draining()
     }
 
     /// The running number of the message in hand.
@@ -299,34 +318,35 @@ impl Step {
     /// A pipe of ours leaves messages out.
     #[inline]
     pub(crate) fn filtered(&self, count: u32) {
+        self.counts().left.add(count.into());
         self.counts().filtered.add(count.into());
     }
 
     /// A pipe of ours keeps messages for later; they hold the position back.
     pub(crate) fn held(&self, count: u32) {
+        self.counts().left.add(count.into());
         self.counts().held.add(count.into());
     }
 
     /// A pipe of ours lets go of messages that it kept.
     pub(crate) fn released(&self, count: u32) {
         self.counts().held.sub(count.into());
+        self.counts().came.add(count.into());
     }
 
-    /// A pipe that is not ours has these in its hands.
-    #[inline]
+    /// Another lane hands these over.
     pub(crate) fn in_hand(&self, count: u32) {
-        self.counts().open.add(count.into());
+        self.counts().came.add(count.into());
     }
 
-    /// A pipe that is not ours gave these back with an output.
-    #[inline]
+    /// These are handed to another lane.
     pub(crate) fn out_of_hand(&self, count: u32) {
-        self.counts().open.sub(count.into());
+        self.counts().left.add(count.into());
     }
 
     /// A pipe that is not ours went on without an output for these.
     pub(crate) fn absorbed(&self, count: u32) {
-        self.counts().open.sub(count.into());
+        self.counts().left.add(count.into());
         self.counts().absorbed.add(count.into());
     }
 
@@ -474,7 +494,7 @@ impl Step {
 
     /// Whether no pipe is working on a message: what it has in its hands it keeps until more comes.
     pub(crate) fn pipes_rest(&self) -> bool {
-        let rests = |branch: &Arc<Branch>| branch.counts.open.get() <= branch.asked.load(Relaxed).into();
+        let rests = |branch: &Arc<Branch>| branch.counts.open() <= branch.asked.load(Relaxed).into();
         self.inner.branches.iter().all(rests)
     }
 

@@ -59,6 +59,19 @@ async fn main() -> Result<()> {
         Some("lacks") => app.handler(lacks).run().await,
         Some("sleeps") => app.handler(sleeps).run().await,
         Some("never-ends") => app.handler(never_ends).run().await,
+        Some("hook-hangs") => {
+            let hangs = async || {
+                say("stopping");
+                std::future::pending().await
+            };
+            app.handler(ends).on_stop(hangs).run().await
+        }
+        Some("goes-on") => {
+            app.handler(ends).run().await?;
+            say("going on");
+            tokio::time::sleep(secs(60)).await;
+            Ok(())
+        }
         Some("blocks") => app.handler(blocks).run().await,
         _ => Err(Error::msg("which one?")),
     }

@@ -5,12 +5,14 @@ use super::probe::Probe;
 use super::producer::Producer;
 use super::reader::{Reader, Tended};
 use super::settings::{self, Settings};
+use super::start::Start;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{GroupOffset, Subscription};
+use crate::log::{Delivery, GroupOffset};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 
 /// How long to wait for records when there is nothing else to do; commands wait as long.
 const IDLE: Duration = Duration::from_millis(20);
@@ -42,18 +44,18 @@ impl Consumer {
         settings: &Settings,
         membership: Membership,
         group: &str,
-        subscriptions: Vec<Subscription>,
+        topics: Vec<(Start, mpsc::Sender<Delivery>)>,
         producer: Arc<Producer>,
     ) -> Result<Self> {
         let config = settings.consumer(Some(group));
         let probe = Probe::new(config.clone(), membership.voice.another());
         let client: BaseConsumer<_> = settings::client(&config, membership)?;
-        let topics: Vec<&str> = subscriptions.iter().map(|subscription| &*subscription.topic).collect();
-        client.subscribe(&topics).map_err(|error| {
-            Error::caused(ErrorKind::Log, format!("group `{group}` cannot be joined for {topics:?}"), error)
+        let names: Vec<&str> = topics.iter().map(|(start, _)| &*start.topic).collect();
+        client.subscribe(&names).map_err(|error| {
+            Error::caused(ErrorKind::Log, format!("group `{group}` cannot be joined for {names:?}"), error)
         })?;
         let client = Arc::new(client);
-        let reader = Reader::new(client.clone(), subscriptions, probe);
+        let reader = Reader::new(client.clone(), topics, probe);
         let (commands, orders) = channel();
         let (finished, done) = channel();
         super::spawn(&format!("slipstream-kafka-{group}"), move || {

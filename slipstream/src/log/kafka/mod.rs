@@ -27,6 +27,7 @@ use context::Voice;
 use membership::Membership;
 use producer::Producer;
 use settings::Settings;
+use start::Start;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -90,13 +91,17 @@ impl Log for KafkaLog {
         if !unknown.is_empty() {
             return Err(admin::unknown(&unknown, self.settings.servers()));
         }
+        let mut topics = Vec::new();
+        for subscription in subscriptions {
+            topics.push((Start::of(&subscription, &self.admin)?, subscription.deliver));
+        }
         let mut consumers = self.consumers();
         let Some(consumers) = consumers.as_mut() else {
             return Err(Error::new(ErrorKind::Log, format!("group `{group}`: the log is closed")));
         };
         let membership = Membership::new(self.voice.another());
         let producer = self.producer.clone();
-        consumers.push(Consumer::start(&self.settings, membership, group, subscriptions, producer)?);
+        consumers.push(Consumer::start(&self.settings, membership, group, topics, producer)?);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use super::start::{self, Start, number};
 use super::table::{Reading, Table, Verdict};
 use super::{TARGET, admin};
 use crate::error::{Error, ErrorKind};
-use crate::log::{Delivery, GroupOffset, Incoming, RawHeaders, Subscription};
+use crate::log::{Delivery, GroupOffset, Incoming, RawHeaders};
 use bytes::Bytes;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -15,6 +15,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 
 /// How long the poll may stand still for a question that can as well wait.
 const BRIEF: Duration = Duration::from_secs(1);
@@ -54,15 +55,12 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(
         client: Arc<BaseConsumer<Membership>>,
-        subscriptions: Vec<Subscription>,
+        topics: Vec<(Start, mpsc::Sender<Delivery>)>,
         probe: Probe,
     ) -> Self {
-        let topic = |subscription: Subscription| Topic {
-            start: Start::of(&subscription),
-            table: Table::default(),
-            backlog: Backlog::new(subscription.deliver),
-        };
-        let topics = subscriptions.into_iter().map(topic).collect();
+        let topic =
+            |(start, deliver)| Topic { start, table: Table::default(), backlog: Backlog::new(deliver) };
+        let topics = topics.into_iter().map(topic).collect();
         Reader { client, probe, topics, current: 0, held: None, failed: false }
     }
 

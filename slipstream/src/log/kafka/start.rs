@@ -1,5 +1,6 @@
 //! Where reading begins in each partition: the store's position, else the group's, else the topic's start.
 
+use super::admin::Admin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Origin, Subscription};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -13,14 +14,21 @@ use std::time::{Duration, Instant};
 pub(super) struct Start {
     pub(super) topic: Arc<str>,
     origin: Origin,
+    /// Where the partitions ended when this began: what was written since is behind the latest record.
+    ends: Vec<i64>,
     position: Arc<dyn Fn(u32) -> Option<i64> + Send + Sync>,
     keeps: bool,
 }
 
 impl Start {
-    pub(super) fn of(subscription: &Subscription) -> Self {
+    /// Asks the broker where the topic ends now, if that is where it is to start.
+    pub(super) fn of(subscription: &Subscription, admin: &Admin) -> Result<Self> {
         let Subscription { topic, origin, position, keeps, .. } = subscription;
-        Start { topic: topic.clone(), origin: *origin, position: position.clone(), keeps: *keeps }
+        let ends = match origin {
+            Origin::Earliest => Vec::new(),
+            Origin::Latest => admin.ends(topic)?,
+        };
+        Ok(Start { topic: topic.clone(), origin: *origin, ends, position: position.clone(), keeps: *keeps })
     }
 
     /// The offset to read first, by partition, each of them one that the log holds.
@@ -67,7 +75,10 @@ impl Start {
                 consumer.fetch_watermarks(topic, number(partition), left(deadline)).map_err(failed)?;
             let start = known.or(group).unwrap_or(match self.origin {
                 Origin::Earliest => low,
-                Origin::Latest => high,
+                // Retention may have taken away what came since.
+                Origin::Latest => {
+                    self.ends.get(partition as usize).map_or(high, |end| (*end).clamp(low, high))
+                }
             });
             check(topic, partition, start, low, high)?;
             starts.insert(partition, start);
