@@ -51,7 +51,7 @@ pub(crate) struct Ticket {
 /// What a commit writes, as of one moment between two steps.
 pub(crate) struct Cut {
     pub(crate) pending: Pending,
-    generation: u64,
+    pub(crate) generation: u64,
     /// What has been collected so far, and where that goes on: in which shard, at which of its rows.
     pub(crate) rows: Vec<(RowKey, Option<Value>)>,
     at: (usize, usize),
@@ -74,7 +74,8 @@ pub(crate) struct Protocol {
     hasher: hashbrown::DefaultHashBuilder,
     /// How much each shard may keep of what the store has as well, in bytes.
     budget: usize,
-    committed: AtomicU64,
+    /// The newest generation whose rows need not be kept here.
+    drained: AtomicU64,
     epoch: AtomicU64,
     next_id: AtomicU64,
     /// Whether anything has ended in the open generation, and the size of what it wrote.
@@ -98,7 +99,7 @@ impl Protocol {
             held: AtomicUsize::new(0),
             hasher: hashbrown::DefaultHashBuilder::default(),
             budget: budget / shards,
-            committed: AtomicU64::new(0),
+            drained: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
             next_id: AtomicU64::new(1),
             dirty: AtomicBool::new(false),
@@ -151,7 +152,7 @@ impl Protocol {
     pub(crate) fn loaded(&self, ticket: &Ticket, row: &[u8], value: Option<Value>) {
         let mut shard = self.shard(ticket.hash);
         shard.load(ticket.hash, row, value, ticket.floor);
-        shard.make_room(self.budget, self.committed.load(Acquire));
+        shard.make_room(self.budget, self.drained.load(Acquire));
     }
 
     /// Looks a row up, as ended steps left it, without a note.
@@ -298,13 +299,13 @@ impl Protocol {
                 return Ended::not(self.stale(txn));
             }
         }
-        let committed = self.committed.load(Acquire);
+        let drained = self.drained.load(Acquire);
         let mut grown = 0;
         for touch in txn.touched.drain(..) {
             if let Some(value) = touch.write {
                 let shard = shards.of(self.part(touch.hash));
                 grown += shard.write(touch.hash, touch.row, value, generation.number);
-                shard.make_room(self.budget, committed);
+                shard.make_room(self.budget, drained);
             }
         }
         let sends = !txn.sent.is_empty();
@@ -406,13 +407,17 @@ impl Protocol {
         true
     }
 
-    /// The cut is in the store: its rows are read from there when there is no room for them here.
+    /// The cut is in the store.
     pub(crate) fn committed(&self, cut: &Cut) {
         for part in &self.parts {
             lock(&part.0).committed(cut.generation);
         }
-        self.committed.store(cut.generation, Release);
         self.frozen.store(0, Release);
+    }
+
+    /// What a look-up in the store finds includes all up to this generation: its rows need not be kept here any more.
+    pub(crate) fn drained(&self, generation: u64) {
+        self.drained.fetch_max(generation, AcqRel);
     }
 
     /// Goes back to the last commit: what ended since is forgotten, and what is under way cannot end any more. Queues are

@@ -140,14 +140,14 @@ impl Shard {
     }
 
     /// Makes room: lets go of rows that the store has as well, the longest unused ones first.
-    pub(super) fn make_room(&mut self, budget: usize, committed: u64) {
+    pub(super) fn make_room(&mut self, budget: usize, drained: u64) {
         let mut looks = LOOKS;
         while self.bytes > budget && looks > 0 && !self.slots.is_empty() {
             looks -= 1;
             self.hand = (self.hand + 1) % self.slots.len();
             let slot = &mut self.slots[self.hand];
             let is_free = slot.version == u64::MAX;
-            if is_free || slot.generation > committed || std::mem::take(&mut slot.hot) {
+            if is_free || slot.generation > drained || std::mem::take(&mut slot.hot) {
                 continue;
             }
             let (hash, version, at) = (slot.hash, slot.version, self.hand as u32);

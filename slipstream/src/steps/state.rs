@@ -8,9 +8,9 @@ use super::value::{Place, Value};
 use super::{Pending, place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Row, RowKey, RowValue, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -30,6 +30,10 @@ const SHARDS: usize = 64;
 pub(crate) struct State {
     protocol: Protocol,
     store: Arc<Store>,
+    /// The newest commit when the state was opened: of those after it all rows are in memory until they are drained.
+    opened_at: u64,
+    /// Generations whose rows must be kept until the store is drained to their commits.
+    undrained: Mutex<VecDeque<(u64, u64)>>,
     /// Told whenever a hold may have been released, something ended after a cut, or a commit has ended.
     changed: Notify,
     /// Told when a commit is wanted before its time.
@@ -54,6 +58,8 @@ impl State {
         Ok(State {
             protocol: Protocol::new(SHARDS, BUDGET),
             store,
+            opened_at: sequence,
+            undrained: Mutex::default(),
             changed: Notify::new(),
             wanted: Notify::new(),
             committing: tokio::sync::Mutex::new(sequence),
@@ -72,12 +78,26 @@ impl State {
             // A commit may land between the look-up and this read. Then the row is newer than the read claims, and
             // the check at the end says so.
             Lookup::Load(ticket) => {
-                let value = self.store.get(row)?.map(Value::Bytes);
+                let value = self.load(row)?;
                 self.protocol.loaded(&ticket, row, value.clone());
                 value
             }
         };
         Ok(value.map(|value| value.encode()))
+    }
+
+    fn load(&self, row: &[u8]) -> Result<Option<Value>> {
+        Ok(self.store.get_older(row, self.opened_at)?.map(Value::Bytes))
+    }
+
+    /// Lets rows go that a look-up in the store finds.
+    fn let_go(&self) -> Result<()> {
+        let drained = self.store.drained_to()?;
+        let mut undrained = self.undrained.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((generation, _)) = undrained.pop_front_if(|(_, sequence)| *sequence <= drained) {
+            self.protocol.drained(generation);
+        }
+        Ok(())
     }
 
     /// Writes a row, when the step ends.
@@ -252,7 +272,7 @@ impl State {
     fn peek(&self, row: &[u8]) -> Result<Option<Value>> {
         match self.protocol.peek(row) {
             Some(value) => Ok(value),
-            None => Ok(self.store.get(row)?.map(Value::Bytes)),
+            None => self.load(row),
         }
     }
 
@@ -330,6 +350,9 @@ impl State {
         self.write_commit(*sequence + 1, rows.into()).await?;
         *sequence += 1;
         self.protocol.committed(&cut);
+        let undrained = || self.undrained.lock().unwrap_or_else(PoisonError::into_inner);
+        undrained().push_back((cut.generation, *sequence));
+        self.let_go()?;
         self.changed.notify_waiters();
         Ok(Some(places))
     }

@@ -104,8 +104,21 @@ impl Store {
     }
 
     /// The value of a row.
+    #[cfg(test)]
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
-        Ok(self.with(false, |commits| commits.noted(commits.view().get(key)))?.flatten())
+        self.get_older(key, u64::MAX)
+    }
+
+    /// The value of a row, for who knows all rows of the commits after this one that are not drained: most look-ups then go
+    /// to the engine at once.
+    pub(crate) fn get_older(&self, key: &[u8], known_after: u64) -> Result<Option<RowValue>> {
+        let read = |commits: &Arc<Commits>| commits.noted(commits.view().get_older(key, known_after));
+        Ok(self.with(false, read)?.flatten())
+    }
+
+    /// Up to which commit all is in the engine.
+    pub(crate) fn drained_to(&self) -> Result<u64> {
+        Ok(self.with(false, |commits| Ok(commits.view().drained_to()))?.unwrap_or(0))
     }
 
     /// Up to `limit` rows of one commit, from `from` (inclusive) to `to` (exclusive; empty: to the end), in order, or in

@@ -104,8 +104,19 @@ impl View {
         merged(&self.runs)
     }
 
+    /// Up to which commit all is in the engine.
+    pub(super) fn drained_to(&self) -> u64 {
+        self.runs.first().map_or(self.sequence, |run| run.first - 1)
+    }
+
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
-        if let Some(value) = self.runs.iter().rev().find_map(|run| run.get(key)) {
+        self.get_older(key, u64::MAX)
+    }
+
+    /// The same for who knows all rows of the commits after this one: most look-ups then go to the engine at once.
+    pub(super) fn get_older(&self, key: &[u8], known_after: u64) -> Result<Option<RowValue>> {
+        let mut runs = self.runs.iter().rev().filter(|run| run.first <= known_after);
+        if let Some(value) = runs.find_map(|run| run.get(key)) {
             return Ok(value.clone());
         }
         let stored = self.engine.call(|engine| engine.get(key))?;

@@ -41,7 +41,10 @@ pub(super) fn explore(programs: &[Program], budget: usize, moves: &[(u8, usize)]
             match *choice {
                 CUT => world.take_cut(),
                 COLLECT => world.collect(),
-                COMMIT => world.commit(),
+                COMMIT => {
+                    world.commit();
+                    world.drain();
+                }
                 CRASH => world.crash(),
                 BACK => world.go_back(),
                 ACKNOWLEDGE => world.acknowledge(),

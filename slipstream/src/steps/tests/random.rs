@@ -23,12 +23,17 @@ pub(super) fn run(world: &mut World, schedule: &[u8]) {
         match choice {
             0 | 1 => world.take_cut(),
             2..=7 => world.collect(),
-            8 | 9 => world.commit(),
+            8 => world.commit(),
+            9 => {
+                world.commit();
+                world.drain();
+            }
             10 => world.crash(),
             11 => world.go_back(),
             12 => world.fail(0),
             13 => world.scan(),
             14..=17 => world.acknowledge(),
+            18..=20 => world.drain(),
             other => drop(world.advance(*other as usize % actors)),
         }
     }
@@ -42,7 +47,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
     fn explored(
         programs in proptest::collection::vec(program(), 2..5),
-        schedule in proptest::collection::vec(0_u8..48, 0..240),
+        schedule in proptest::collection::vec(0_u8..52, 0..240),
         // Without room for anything that need not be kept, or with.
         budget in prop_oneof![Just(0_usize), Just(1 << 20)],
         shards in prop_oneof![Just(1_usize), Just(4)],

@@ -100,6 +100,7 @@ fn commits(protocol: &Protocol, store: &Store) {
         assert_eq!(sum, 0, "a commit holds whole steps");
     }
     protocol.committed(&cut);
+    protocol.drained(cut.generation);
 }
 
 fn threads() {

@@ -49,6 +49,9 @@ struct Truth {
 pub(super) struct World {
     pub(super) protocol: Protocol,
     store: BTreeMap<RowKey, Value>,
+    /// What a look-up in the store is sure to find, and the generation that it is drained to.
+    drained: (BTreeMap<RowKey, Value>, u64),
+    generation: u64,
     pub(super) actors: Vec<Actor>,
     now: Truth,
     committed: Truth,
@@ -110,6 +113,8 @@ impl World {
         World {
             protocol,
             store: BTreeMap::new(),
+            drained: (BTreeMap::new(), 0),
+            generation: 0,
             actors,
             now: start.clone(),
             committed: start,
@@ -127,7 +132,7 @@ impl World {
         let value = match self.protocol.read(&mut self.actors[actor].txn, &row) {
             Lookup::Known(value) => value,
             Lookup::Load(ticket) => {
-                let value = self.store.get(&row).cloned();
+                let value = self.drained.0.get(&row).cloned();
                 self.protocol.loaded(&ticket, &row, value.clone());
                 value
             }
@@ -275,9 +280,16 @@ impl World {
         }
         assert!(cut.pending.is_clear(), "a commit passed an output that nobody had acknowledged");
         self.protocol.committed(&cut);
+        self.generation = cut.generation;
         self.counts.commits += 1;
         self.committed = truth;
         self.the_store_is_true();
+    }
+
+    /// All commits are drained.
+    pub(super) fn drain(&mut self) {
+        self.drained = (self.store.clone(), self.generation);
+        self.protocol.drained(self.generation);
     }
 
     fn the_store_is_true(&self) {
@@ -300,6 +312,7 @@ impl World {
     pub(super) fn crash(&mut self) {
         self.counts.crashes += 1;
         self.protocol = Protocol::new(1, self.budget);
+        self.generation = 0;
         for actor in &mut self.actors {
             actor.txn = self.protocol.begin();
         }
@@ -320,6 +333,8 @@ impl World {
     }
 
     fn as_committed(&mut self) {
+        // What was not drained is read from the log at a start.
+        self.drained.0 = self.store.clone();
         self.cut = None;
         self.unacknowledged.clear();
         self.sent = [0, 0];
