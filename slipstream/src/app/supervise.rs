@@ -235,7 +235,8 @@ impl Supervisor {
             if let Some(log) = app.log.get() {
                 log.close(CLOSING);
             }
-            app.state.close()
+            app.state.close();
+            Ok(())
         });
         if let Err(error) = closed.await {
             tracing::warn!(%error, "the app was not closed in order");

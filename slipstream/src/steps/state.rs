@@ -324,8 +324,8 @@ impl State {
     }
 
     /// Lets go of the directory; what is there can be read still.
-    pub(crate) fn close(&self) -> Result<()> {
-        self.store.close()
+    pub(crate) fn close(&self) {
+        self.store.close();
     }
 
     /// Commits what has ended by now: waits for its outputs, and writes rows and positions as one record.

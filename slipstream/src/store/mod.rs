@@ -27,6 +27,7 @@ pub(crate) use options::StoreOptions;
 
 use crate::error::Result;
 use commits::{Commits, lock};
+#[cfg(test)]
 use drain::How;
 use engine::Guarded;
 use memory::Memory;
@@ -175,18 +176,12 @@ impl Store {
         Ok(counted.unwrap_or(0))
     }
 
-    /// Takes all commits into the engine, and lets go of the directory. Who reads later opens it again.
-    ///
-    /// # Errors
-    /// If the engine cannot be written; then the commits are in the log, and are there when it is opened again.
-    pub(crate) fn close(&self) -> Result<()> {
-        if self.options.is_none() {
-            return Ok(());
+    /// Lets go of the directory. What is not in the engine yet is in the log, and is drained when it is open again. Who
+    /// reads later opens it again.
+    pub(crate) fn close(&self) {
+        if self.options.is_some() {
+            drop(self.opened.write().unwrap_or_else(PoisonError::into_inner).take());
         }
-        let opened = self.opened.write().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut opened) = opened else { return Ok(()) };
-        opened.stop();
-        opened.commits.drain(How::AtOnce).map(drop)
     }
 
     #[cfg(test)]

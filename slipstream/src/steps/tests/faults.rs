@@ -62,14 +62,20 @@ fn lane(reads: &[u8], writes: &[u8], holds: bool) -> Program {
 fn evicted_meanwhile(first: Program, moves: usize, second: Program) -> World {
     let others = lane(&[3, 4, 5], &[], false);
     let mut world = World::new(&[first, second, others], 1, 0);
-    (0..moves).for_each(|_| drop(world.advance(0)));
-    (0..2).for_each(|_| drop(world.advance(1)));
+    for _ in 0..moves {
+        world.advance(0);
+    }
+    for _ in 0..2 {
+        world.advance(1);
+    }
     world.take_cut();
     (0..9).for_each(|_| world.collect());
     world.commit();
     world.drain();
     // Reads what is not in memory, so that other rows have to go.
-    (0..6).for_each(|_| drop(world.advance(2)));
+    for _ in 0..6 {
+        world.advance(2);
+    }
     world
 }
 
@@ -97,7 +103,9 @@ fn a_row_that_has_left_the_memory_is_known_to_have_changed() {
     assert!(only_fails_with(Fault::Floor, || {
         // Reads what the other changes.
         let mut world = evicted_meanwhile(lane(&[0], &[2], false), 1, lane(&[], &[0], false));
-        (0..2).for_each(|_| drop(world.advance(0)));
+        for _ in 0..2 {
+            world.advance(0);
+        }
         world.drains();
     }));
 }

@@ -65,7 +65,8 @@ fn a_lazy_store_leaves_no_trace_until_its_first_commit_and_reads_what_is_there()
     assert_eq!(store.get(b"a").unwrap(), None);
     assert_eq!(store.snapshot().unwrap().range(&[], &[], 9, false).unwrap(), []);
     assert_eq!((store.sequence().unwrap(), store.verify().unwrap()), (0, 0));
-    store.close().unwrap();
+    store.drain_now().unwrap();
+    store.close();
     assert!(!path.exists());
     store.commit(1, vec![row("a", "1")]).unwrap();
     drop(store);
@@ -78,10 +79,12 @@ fn a_closed_store_lets_go_of_its_directory_and_can_still_be_read() {
     let dir = home();
     let first = Store::open(options(dir.path(), dump())).unwrap();
     first.commit(1, vec![row("a", "1")]).unwrap();
-    first.close().unwrap();
+    first.drain_now().unwrap();
+    first.close();
     assert_eq!(std::fs::read_dir(dir.path().join("log")).unwrap().count(), 0, "all of it is in the engine");
     assert_eq!(first.get(b"a").unwrap().unwrap()[..], "1".as_bytes()[..]);
-    first.close().unwrap();
+    first.drain_now().unwrap();
+    first.close();
     let second = Store::open(options(dir.path(), dump())).unwrap();
     assert_eq!(second.get(b"a").unwrap().unwrap()[..], "1".as_bytes()[..]);
     second.commit(2, vec![row("a", "2")]).unwrap();
@@ -102,7 +105,8 @@ fn lost_state_is_an_error_or_is_moved_aside() {
     let dir = above.path().join("state");
     let store = Store::open(options(&dir, dump())).unwrap();
     store.commit(1, vec![row("a", "1")]).unwrap();
-    store.close().unwrap();
+    store.drain_now().unwrap();
+    store.close();
     std::fs::remove_dir_all(dir.join("dump")).unwrap();
     let error = Store::open(options(&dir, dump())).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::StateLost);
@@ -124,7 +128,8 @@ fn a_damaged_row_is_never_answered_and_is_replayed_at_the_next_start() {
         let with = || StoreOptions { on_loss, ..options(&path, dump()) };
         let store = Store::open(with()).unwrap();
         store.commit(1, vec![row("counts\0a", "1"), row("counts\0b", "2")]).unwrap();
-        store.close().unwrap();
+        store.drain_now().unwrap();
+        store.close();
         let file = path.join("dump").join("rows");
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, text.replace(",49]", ",51]")).unwrap();
@@ -151,7 +156,8 @@ fn state_that_has_gone_back_says_from_where_to_where() {
     for sequence in 1..=3 {
         let store = Store::open(options(dir.path(), dump())).unwrap();
         store.commit(sequence, vec![row("a", "1")]).unwrap();
-        store.close().unwrap();
+        store.drain_now().unwrap();
+        store.close();
         if sequence == 2 {
             copy_dir(&dir.path().join("dump"), old.path());
         }
@@ -173,7 +179,8 @@ fn an_engine_that_has_gone_back_is_brought_forward_if_the_log_still_can() {
     copy_dir(&engine, old.path());
     store.commit(2, vec![row("a", "2")]).unwrap();
     copy_dir(&log, kept.path());
-    store.close().unwrap();
+    store.drain_now().unwrap();
+    store.close();
     copy_dir(old.path(), &engine);
     copy_dir(kept.path(), &log);
     let store = Store::open(options(dir.path(), dump())).unwrap();
@@ -222,7 +229,8 @@ fn the_rest_of_a_log_does_not_hide_newer_rows_of_the_engine() {
     let length = dir.path().join(&log).metadata().unwrap().len();
     store.commit(2, vec![row("a", "2")]).unwrap();
     copy_dir(dir.path(), kept.path());
-    store.close().unwrap();
+    store.drain_now().unwrap();
+    store.close();
     // As after a crash before the manifest was written; and then the log lost its end.
     for name in [&log, "MANIFEST"] {
         std::fs::copy(kept.path().join(name), dir.path().join(name)).unwrap();

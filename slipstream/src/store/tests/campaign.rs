@@ -39,7 +39,7 @@ fn live(dir: &Path, older: &Path, engine: &EngineKind, is_closed: bool) -> Histo
         }
     }
     if is_closed {
-        store.close().unwrap();
+        store.close();
     } else {
         // As a kill leaves it.
         let killed = dir.with_extension("killed");

@@ -88,7 +88,7 @@ fn crash_everywhere(engine: &EngineKind, commits: u64) -> (usize, usize) {
             store = open();
         }
     }
-    store.close().unwrap();
+    store.close();
     let shots = camera.shots();
     let (steps, mut recoveries) = (shots.len(), 0);
     let again = home.path().join("again");

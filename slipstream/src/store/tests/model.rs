@@ -37,7 +37,7 @@ fn live(seed: u64, engine: &EngineKind, steps: usize, life: &mut Life) {
             17 => {
                 snapshots.clear();
                 if random.below(2) == 0 {
-                    store.close().unwrap();
+                    store.close();
                 }
                 drop(store);
                 store = open();
