@@ -14,6 +14,8 @@ pub(super) struct Generation {
     /// Rises with each going back.
     pub(super) epoch: u64,
     pub(super) pending: Pending,
+    /// The size of what the lane wrote in it and has not reported yet.
+    pub(super) unreported: usize,
 }
 
 /// Counts the outputs of a generation that have not been acknowledged.
@@ -48,7 +50,10 @@ pub(super) struct Lanes {
 
 impl Lanes {
     pub(super) fn new() -> Self {
-        Lanes { all: Vec::new(), now: Generation { number: 1, epoch: 0, pending: Pending::default() } }
+        Lanes {
+            all: Vec::new(),
+            now: Generation { number: 1, epoch: 0, pending: Pending::default(), unreported: 0 },
+        }
     }
 
     pub(super) fn add(&mut self) -> Arc<Lane> {
@@ -74,6 +79,7 @@ impl Lanes {
             number: self.now.number + 1,
             epoch: self.now.epoch + epochs,
             pending: Pending::default(),
+            unreported: 0,
         };
         for lane in &mut locked {
             **lane = next.clone();

@@ -57,6 +57,19 @@ pub(crate) struct Cut {
     at: (usize, usize),
 }
 
+/// What is written so often that it has cache lines of its own, so that others' reads do not wait for it.
+#[derive(Default)]
+#[repr(align(128))]
+struct Often {
+    /// Whether anything has ended in the open generation.
+    dirty: AtomicBool,
+    /// The size of what it wrote, as far as lanes have reported it.
+    open_bytes: AtomicUsize,
+}
+
+/// How much a lane writes before it reports it.
+const REPORTED_BYTES: usize = 16 * 1024;
+
 /// A shard on cache lines of its own.
 #[repr(align(128))]
 struct Part(Mutex<Shard>);
@@ -78,9 +91,7 @@ pub(crate) struct Protocol {
     drained: AtomicU64,
     epoch: AtomicU64,
     next_id: AtomicU64,
-    /// Whether anything has ended in the open generation, and the size of what it wrote.
-    dirty: AtomicBool,
-    open_bytes: AtomicUsize,
+    often: Often,
     /// The generation that is being committed, 0 if none.
     frozen: AtomicU64,
 }
@@ -102,8 +113,7 @@ impl Protocol {
             drained: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
             next_id: AtomicU64::new(1),
-            dirty: AtomicBool::new(false),
-            open_bytes: AtomicUsize::new(0),
+            often: Often::default(),
             frozen: AtomicU64::new(0),
         }
     }
@@ -275,7 +285,7 @@ impl Protocol {
     /// `outputs` of them are added to the generation.
     pub(crate) fn end(&self, txn: &mut Txn, outputs: usize) -> Ended {
         let lane = txn.lane.clone();
-        let generation = lane.as_ref().unwrap_or(&self.outside).lock();
+        let mut generation = lane.as_ref().unwrap_or(&self.outside).lock();
         let mut shards = self.lock_all(txn.touched.iter().map(|touch| touch.hash));
         if txn.epoch != generation.epoch && !txn.is_idle() {
             drop((shards, generation));
@@ -312,14 +322,16 @@ impl Protocol {
         for (queue, item) in txn.sent.drain(..) {
             queue.push(std::iter::once(item));
         }
-        if grown > 0 {
-            self.open_bytes.fetch_add(grown, Relaxed);
+        generation.unreported += grown;
+        if generation.unreported >= REPORTED_BYTES {
+            self.often.open_bytes.fetch_add(std::mem::take(&mut generation.unreported), Relaxed);
         }
         let pending = (outputs > 0).then(|| generation.pending.clone());
         pending.iter().for_each(|pending| pending.add(outputs));
         // A look first, so that lanes do not take the line from each other with every step.
         let ends = grown > 0 || outputs > 0 || sends;
-        let first = ends && !self.dirty.load(Relaxed) && !self.dirty.swap(true, AcqRel);
+        let dirty = &self.often.dirty;
+        let first = ends && !dirty.load(Relaxed) && !dirty.swap(true, AcqRel);
         let released = self.release(txn);
         drop((shards, generation));
         txn.want.clear();
@@ -439,18 +451,18 @@ impl Protocol {
 
     /// A new generation begins.
     fn begin_clean(&self) {
-        self.dirty.store(false, Release);
-        self.open_bytes.store(0, Relaxed);
+        self.often.dirty.store(false, Release);
+        self.often.open_bytes.store(0, Relaxed);
     }
 
     /// Whether there is something for a cut.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.dirty.load(Acquire)
+        self.often.dirty.load(Acquire)
     }
 
     /// The size of what the open generation wrote, in bytes.
     pub(crate) fn open_bytes(&self) -> usize {
-        self.open_bytes.load(Relaxed)
+        self.often.open_bytes.load(Relaxed)
     }
 }
 

@@ -51,7 +51,7 @@ impl Scan {
                 self.stored.pop_front();
             }
             if let Some((row, Some(value))) = self.overlay.pop_front() {
-                return Ok(Some((row, value.encode())));
+                return Ok(Some((row, value.into_bytes())));
             }
         }
     }

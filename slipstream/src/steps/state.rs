@@ -83,7 +83,7 @@ impl State {
                 value
             }
         };
-        Ok(value.map(|value| value.encode()))
+        Ok(value.map(Value::into_bytes))
     }
 
     fn load(&self, row: &[u8]) -> Result<Option<Value>> {
@@ -266,7 +266,7 @@ impl State {
 
     /// A row, as ended steps left it.
     pub(crate) fn get(&self, row: &[u8]) -> Result<Option<RowValue>> {
-        Ok(self.peek(row)?.map(|value| value.encode()))
+        Ok(self.peek(row)?.map(Value::into_bytes))
     }
 
     fn peek(&self, row: &[u8]) -> Result<Option<Value>> {
@@ -346,7 +346,7 @@ impl State {
         });
         let places = places.collect();
         let rows: Vec<Row> =
-            collected.into_iter().map(|(row, value)| (row, value.map(|value| value.encode()))).collect();
+            collected.into_iter().map(|(row, value)| (row, value.map(Value::into_bytes))).collect();
         self.write_commit(*sequence + 1, rows.into()).await?;
         *sequence += 1;
         self.protocol.committed(&cut);

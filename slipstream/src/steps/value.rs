@@ -28,6 +28,13 @@ impl Value {
         }
     }
 
+    pub(crate) fn into_bytes(self) -> RowValue {
+        match self {
+            Value::Bytes(bytes) => bytes,
+            Value::Place(_) => self.encode(),
+        }
+    }
+
     /// The position that it is; `None` for what is none.
     pub(crate) fn place(&self) -> Option<Place> {
         match self {
