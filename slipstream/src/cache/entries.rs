@@ -121,9 +121,10 @@ where
             self.scan = Some(self.start()?);
         }
         let Some((current, scan)) = &mut self.scan else { return Ok(None) };
-        let Some((row, value)) = scan.next(&current.app.state)? else { return Ok(None) };
-        let key = row.get(store::prefix(self.cache.name).len()..).unwrap_or_default();
-        (self.pick)(self.cache, key, &value).map(Some)
+        let prefix = store::prefix_length(self.cache.name);
+        scan.next(&current.app.state, |row, value| {
+            (self.pick)(self.cache, row.get(prefix..).unwrap_or_default(), value)
+        })
     }
 }
 

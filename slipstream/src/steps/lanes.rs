@@ -42,6 +42,9 @@ impl Lane {
     }
 }
 
+/// The generation of what a log had when the state was opened; the next ones are ours.
+pub(super) const RECOVERED: u64 = 1;
+
 /// All lanes, and the generation that they end steps in.
 pub(super) struct Lanes {
     all: Vec<Weak<Lane>>,
@@ -52,7 +55,7 @@ impl Lanes {
     pub(super) fn new() -> Self {
         Lanes {
             all: Vec::new(),
-            now: Generation { number: 1, epoch: 0, pending: Pending::default(), unreported: 0 },
+            now: Generation { number: RECOVERED + 1, epoch: 0, pending: Pending::default(), unreported: 0 },
         }
     }
 

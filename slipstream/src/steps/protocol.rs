@@ -118,6 +118,14 @@ impl Protocol {
         }
     }
 
+    /// Begins with rows that were committed and are not drained.
+    pub(crate) fn recover(&self, rows: impl Iterator<Item = (RowKey, Option<Value>)>) {
+        for (row, value) in rows {
+            let hash = self.hash(&row);
+            self.shard(hash).recover(hash, row, value);
+        }
+    }
+
     /// The buffers of a lane, for one step after another.
     pub(crate) fn begin(&self) -> Txn {
         Txn::new(self.next_id.fetch_add(1, Relaxed), Some(lock(&self.lanes).add()))

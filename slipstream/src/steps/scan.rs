@@ -3,7 +3,7 @@
 use super::state::State;
 use super::value::Value;
 use crate::error::Result;
-use crate::store::{RowKey, RowValue};
+use crate::store::{Page, RowKey};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -16,7 +16,9 @@ const LARGEST_PAGE: usize = 1024;
 pub(crate) struct Scan {
     /// What was not in the store when the scan began; it is newer than what the store says of the same row.
     overlay: VecDeque<(RowKey, Option<Value>)>,
-    stored: VecDeque<(RowKey, RowValue)>,
+    stored: Page,
+    /// The next row of that page.
+    at: usize,
     left: Range<RowKey>,
     reverse: bool,
     page: usize,
@@ -28,46 +30,53 @@ impl Scan {
         let overlay =
             if reverse { overlay.into_iter().rev().collect() } else { overlay.into_iter().collect() };
         let ended = range.start >= range.end;
-        Scan { overlay, stored: VecDeque::new(), left: range, reverse, page: FIRST_PAGE, ended }
+        Scan { overlay, stored: Page::default(), at: 0, left: range, reverse, page: FIRST_PAGE, ended }
     }
 
-    /// The next row.
-    pub(crate) fn next(&mut self, state: &State) -> Result<Option<(RowKey, RowValue)>> {
+    /// What is made of the next row's key and value.
+    pub(crate) fn next<T>(
+        &mut self,
+        state: &State,
+        mut pick: impl FnMut(&[u8], &[u8]) -> Result<T>,
+    ) -> Result<Option<T>> {
         loop {
-            if self.stored.is_empty() && !self.ended {
+            if self.at == self.stored.len() && !self.ended {
                 self.load(state)?;
             }
-            let order = match (self.overlay.front(), self.stored.front()) {
+            let stored = self.stored.row(self.at);
+            let order = match (self.overlay.front(), stored) {
                 (None, None) => return Ok(None),
                 (None, Some(_)) => Ordering::Greater,
                 (Some(_), None) => Ordering::Less,
                 (Some((new, _)), Some((old, _))) if self.reverse => old.cmp(new),
-                (Some((new, _)), Some((old, _))) => new.cmp(old),
+                (Some((new, _)), Some((old, _))) => new[..].cmp(old),
             };
-            if order == Ordering::Greater {
-                return Ok(self.stored.pop_front());
+            if order.is_ge() {
+                self.at += 1;
             }
-            if order == Ordering::Equal {
-                self.stored.pop_front();
+            if let (Ordering::Greater, Some((row, value))) = (order, stored) {
+                return pick(row, value).map(Some);
             }
             if let Some((row, Some(value))) = self.overlay.pop_front() {
-                return Ok(Some((row, value.into_bytes())));
+                return pick(&row, &value.into_bytes()).map(Some);
             }
         }
     }
 
     fn load(&mut self, state: &State) -> Result<()> {
-        let rows = state.store().range(&self.left.start, &self.left.end, self.page, self.reverse)?;
-        self.ended = rows.len() < self.page;
+        self.stored.clear();
+        self.at = 0;
+        let Range { start, end } = &self.left;
+        state.store().page(start, end, self.page, self.reverse, &mut self.stored)?;
+        self.ended = self.stored.len() < self.page;
         self.page = (self.page * 4).min(LARGEST_PAGE);
-        if let Some((last, _)) = rows.last() {
+        if let Some((last, _)) = self.stored.last() {
             if self.reverse {
-                self.left.end = last.clone();
+                self.left.end = last.into();
             } else {
                 self.left.start = after(last);
             }
         }
-        self.stored = rows.into();
         Ok(())
     }
 }

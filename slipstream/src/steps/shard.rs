@@ -1,5 +1,6 @@
 //! A part of the rows in memory: what has not been committed, and what was read lately.
 
+use super::lanes::RECOVERED;
 use super::sync::{Fault, planted};
 use super::value::Value;
 use crate::store::RowKey;
@@ -111,6 +112,13 @@ impl Shard {
         slot.generation = generation;
         self.dirty[(generation & 1) as usize].push(at);
         size
+    }
+
+    /// Keeps what a log had that is not in the engine yet.
+    pub(super) fn recover(&mut self, hash: u64, row: RowKey, value: Option<Value>) {
+        self.collected = RECOVERED;
+        let slot = Slot { hash, row, value, version: self.clock, generation: RECOVERED, hot: false };
+        self.insert(slot);
     }
 
     /// Keeps what was read from the store, unless something has happened to the row since that look-up.

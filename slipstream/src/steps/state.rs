@@ -1,5 +1,6 @@
 //! Drives the protocol: reads through to the store, waits for holds, writes commits.
 
+use super::lanes::RECOVERED;
 use super::protocol::{Ended, Lookup, Outcome, Protocol};
 use super::queue::{Item, Queue};
 use super::scan::Scan;
@@ -30,8 +31,6 @@ const SHARDS: usize = 64;
 pub(crate) struct State {
     protocol: Protocol,
     store: Arc<Store>,
-    /// The newest commit when the state was opened: of those after it all rows are in memory until they are drained.
-    opened_at: u64,
     /// Generations whose rows must be kept until the store is drained to their commits.
     undrained: Mutex<VecDeque<(u64, u64)>>,
     /// Told whenever a hold may have been released, something ended after a cut, or a commit has ended.
@@ -55,11 +54,13 @@ pub(crate) type Places = BTreeMap<String, Place>;
 impl State {
     pub(crate) fn open(store: Arc<Store>) -> Result<Self> {
         let sequence = store.sequence()?;
+        let protocol = Protocol::new(SHARDS, BUDGET);
+        let recovered = store.undrained()?.into_iter();
+        protocol.recover(recovered.map(|(row, value)| (row, value.map(Value::Bytes))));
         Ok(State {
-            protocol: Protocol::new(SHARDS, BUDGET),
+            protocol,
             store,
-            opened_at: sequence,
-            undrained: Mutex::default(),
+            undrained: Mutex::new([(RECOVERED, sequence)].into()),
             changed: Notify::new(),
             wanted: Notify::new(),
             committing: tokio::sync::Mutex::new(sequence),
@@ -87,7 +88,7 @@ impl State {
     }
 
     fn load(&self, row: &[u8]) -> Result<Option<Value>> {
-        Ok(self.store.get_older(row, self.opened_at)?.map(Value::Bytes))
+        Ok(self.store.get_drained(row)?.map(Value::Bytes))
     }
 
     /// Lets rows go that a look-up in the store finds.

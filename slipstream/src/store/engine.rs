@@ -5,6 +5,7 @@
 
 use super::disk::Durability;
 use super::errors::damaged;
+use super::page::Page;
 use crate::error::{Error, ErrorKind, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -21,12 +22,12 @@ pub(crate) type Row = (RowKey, Option<RowValue>);
 
 /// An engine that keeps rows.
 pub(crate) trait Engine: Send + Sync {
-    /// The value of a row.
-    fn get(&self, key: &[u8]) -> Result<Option<RowValue>>;
+    /// Appends the value of a row, and tells whether there is one.
+    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool>;
 
-    /// Up to `limit` rows from `from` (inclusive) to `to` (exclusive; empty: to the end), in order, or in reverse order
-    /// from the end.
-    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>>;
+    /// Fills a page with up to `limit` rows from `from` (inclusive) to `to` (exclusive; empty: to the end), in order, or in
+    /// reverse order from the end.
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool, page: &mut Page) -> Result<()>;
 
     /// Writes rows, sorted, one a key. Not atomic; but what survives a crash is written in order.
     fn put(&self, rows: &[Row]) -> Result<()>;

@@ -17,10 +17,10 @@ pub(super) fn wrap(key: &[u8], value: &[u8]) -> RowValue {
     out.into()
 }
 
-pub(super) fn unwrap(key: &[u8], stored: &[u8]) -> Result<RowValue> {
+pub(super) fn unwrap<'a>(key: &[u8], stored: &'a [u8]) -> Result<&'a [u8]> {
     match stored.first() {
         Some(&VERSION) if stored.len() >= HEAD && stored[1..HEAD] == sum(key, &stored[HEAD..]) => {
-            Ok(stored[HEAD..].into())
+            Ok(&stored[HEAD..])
         }
         _ => Err(damaged_row(key)),
     }

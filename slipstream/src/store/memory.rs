@@ -2,6 +2,7 @@
 
 use super::disk::Durability;
 use super::engine::{Engine, Row, RowKey, RowValue};
+use super::page::Page;
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -12,19 +13,28 @@ use std::sync::{PoisonError, RwLock};
 pub(crate) struct Memory(RwLock<BTreeMap<RowKey, RowValue>>);
 
 impl Engine for Memory {
-    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
-        Ok(self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+        let rows = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let value = rows.get(key);
+        value.iter().for_each(|value| out.extend_from_slice(value));
+        Ok(value.is_some())
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>> {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool, page: &mut Page) -> Result<()> {
         if !to.is_empty() && from >= to {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let end = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
         let rows = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let found = rows.range::<[u8], _>((Bound::Included(from), end));
-        let found = found.map(|(key, value)| (key.clone(), value.clone()));
-        Ok(if reverse { found.rev().take(limit).collect() } else { found.take(limit).collect() })
+        let mut found = rows.range::<[u8], _>((Bound::Included(from), end));
+        let next = || if reverse { found.next_back() } else { found.next() };
+        for (key, value) in std::iter::from_fn(next).take(limit) {
+            page.push(key, |out| {
+                out.extend_from_slice(value);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     fn put(&self, batch: &[Row]) -> Result<()> {

@@ -16,6 +16,7 @@ mod log;
 mod manifest;
 mod memory;
 mod options;
+mod page;
 mod record;
 mod recover;
 #[cfg(feature = "sled")]
@@ -24,6 +25,7 @@ mod view;
 
 pub(crate) use engine::{Engine, Row, RowKey, RowValue};
 pub(crate) use options::StoreOptions;
+pub(crate) use page::Page;
 
 use crate::error::Result;
 use commits::{Commits, lock};
@@ -107,14 +109,18 @@ impl Store {
     /// The value of a row.
     #[cfg(test)]
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
-        self.get_older(key, u64::MAX)
+        Ok(self.with(false, |commits| commits.noted(commits.view().get(key)))?.flatten())
     }
 
-    /// The value of a row, for who knows all rows of the commits after this one that are not drained: most look-ups then go
-    /// to the engine at once.
-    pub(crate) fn get_older(&self, key: &[u8], known_after: u64) -> Result<Option<RowValue>> {
-        let read = |commits: &Arc<Commits>| commits.noted(commits.view().get_older(key, known_after));
-        Ok(self.with(false, read)?.flatten())
+    /// The value of a row in the engine, for who has in memory what is not there yet.
+    pub(crate) fn get_drained(&self, key: &[u8]) -> Result<Option<RowValue>> {
+        Ok(self.with(false, |commits| commits.noted(commits.view().get_drained(key)))?.flatten())
+    }
+
+    /// All rows that are not in the engine yet, in order.
+    pub(crate) fn undrained(&self) -> Result<Vec<Row>> {
+        let rows = self.with(false, |commits| Ok(commits.view().rows().cloned().collect()))?;
+        Ok(rows.unwrap_or_default())
     }
 
     /// Up to which commit all is in the engine.
@@ -133,6 +139,20 @@ impl Store {
     ) -> Result<Vec<(RowKey, RowValue)>> {
         let read = |commits: &Arc<Commits>| commits.noted(commits.view().range(from, to, limit, reverse));
         Ok(self.with(false, read)?.unwrap_or_default())
+    }
+
+    /// The same into a page.
+    pub(crate) fn page(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        reverse: bool,
+        page: &mut Page,
+    ) -> Result<()> {
+        let read =
+            |commits: &Arc<Commits>| commits.noted(commits.view().page(from, to, limit, reverse, page));
+        self.with(false, read).map(drop)
     }
 
     /// Writes the rows, all or none. Blocks while too much is not in the engine yet.
@@ -250,9 +270,14 @@ const NO_SHARD: [u8; 2] = [0, 0];
 
 /// What all rows of a name start with.
 pub(crate) fn prefix(name: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len() + 3);
+    let mut out = Vec::with_capacity(prefix_length(name));
     prefix_into(name, &mut out);
     out
+}
+
+/// How long that is.
+pub(crate) fn prefix_length(name: &str) -> usize {
+    name.len() + 1 + NO_SHARD.len()
 }
 
 pub(crate) fn prefix_into(name: &str, out: &mut Vec<u8>) {

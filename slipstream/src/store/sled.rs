@@ -2,8 +2,9 @@
 //! which stop every reader of the process, and its blob files, which it never syncs, are not used.
 
 use super::disk::{Durability, sync_tree};
-use super::engine::{Engine, EngineKind, Row, RowKey, RowValue};
+use super::engine::{Engine, EngineKind, Row};
 use super::errors::{damaged, failed};
+use super::page::Page;
 use crate::error::{Error, ErrorKind, Result};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -71,21 +72,20 @@ impl Sled {
         wrong(doing, &self.path, error)
     }
 
-    /// The value behind what is stored for a row.
-    fn whole(&self, key: &[u8], stored: &[u8]) -> Result<RowValue> {
+    /// Appends the value behind what is stored for a row.
+    fn whole(&self, key: &[u8], stored: &[u8], out: &mut Vec<u8>) -> Result<()> {
         match stored.split_first() {
-            Some((&WHOLE, value)) => Ok(RowValue::from(value)),
+            Some((&WHOLE, value)) => out.extend_from_slice(value),
             Some((&IN_PARTS, _)) => {
-                let mut value = Vec::new();
                 for index in 0..parts_of(stored) {
                     let part =
                         self.parts.get(part_key(key, index)).map_err(|error| self.wrong("read", error))?;
-                    value.extend_from_slice(&part.ok_or_else(|| self.lost_part())?);
+                    out.extend_from_slice(&part.ok_or_else(|| self.lost_part())?);
                 }
-                Ok(value.into())
             }
-            _ => Err(self.lost_part()),
+            _ => return Err(self.lost_part()),
         }
+        Ok(())
     }
 
     fn lost_part(&self) -> Error {
@@ -151,24 +151,24 @@ fn wrong(doing: &str, path: &Path, error: sled::Error) -> Error {
 }
 
 impl Engine for Sled {
-    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
+    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
         let stored = self.rows.get(key).map_err(|error| self.wrong("read", error))?;
-        stored.map(|stored| self.whole(key, &stored)).transpose()
+        stored.as_ref().map_or(Ok(()), |stored| self.whole(key, stored, out))?;
+        Ok(stored.is_some())
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>> {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool, page: &mut Page) -> Result<()> {
         if !to.is_empty() && from >= to {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let end = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
         let mut found = self.rows.range::<&[u8], _>((Bound::Included(from), end));
-        let mut rows = Vec::new();
-        while rows.len() < limit {
-            let Some(row) = (if reverse { found.next_back() } else { found.next() }) else { break };
+        let next = || if reverse { found.next_back() } else { found.next() };
+        for row in std::iter::from_fn(next).take(limit) {
             let (key, stored) = row.map_err(|error| self.wrong("read", error))?;
-            rows.push((RowKey::from(&key[..]), self.whole(&key, &stored)?));
+            page.push(&key, |out| self.whole(&key, &stored, out))?;
         }
-        Ok(rows)
+        Ok(())
     }
 
     fn put(&self, rows: &[Row]) -> Result<()> {

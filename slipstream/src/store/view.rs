@@ -2,8 +2,8 @@
 
 use super::engine::{Guarded, Row, RowKey, RowValue};
 use super::envelope;
+use super::page::Page;
 use crate::error::Result;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Small runs are merged up to this many rows, so that a look-up never has many to search.
@@ -110,17 +110,19 @@ impl View {
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
-        self.get_older(key, u64::MAX)
+        match self.runs.iter().rev().find_map(|run| run.get(key)) {
+            Some(value) => Ok(value.clone()),
+            None => self.get_drained(key),
+        }
     }
 
-    /// The same for who knows all rows of the commits after this one: most look-ups then go to the engine at once.
-    pub(super) fn get_older(&self, key: &[u8], known_after: u64) -> Result<Option<RowValue>> {
-        let mut runs = self.runs.iter().rev().filter(|run| run.first <= known_after);
-        if let Some(value) = runs.find_map(|run| run.get(key)) {
-            return Ok(value.clone());
+    /// What the engine has.
+    pub(super) fn get_drained(&self, key: &[u8]) -> Result<Option<RowValue>> {
+        let mut stored = Vec::new();
+        if !self.engine.call(|engine| engine.get(key, &mut stored))? {
+            return Ok(None);
         }
-        let stored = self.engine.call(|engine| engine.get(key))?;
-        stored.map(|stored| envelope::unwrap(key, &stored)).transpose()
+        envelope::unwrap(key, &stored).map(|value| Some(value.into()))
     }
 
     pub(super) fn range(
@@ -130,9 +132,23 @@ impl View {
         limit: usize,
         reverse: bool,
     ) -> Result<Vec<(RowKey, RowValue)>> {
+        let mut page = Page::default();
+        self.page(from, to, limit, reverse, &mut page)?;
+        Ok(page.rows())
+    }
+
+    /// Fills a page with up to `limit` rows.
+    pub(super) fn page(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        reverse: bool,
+        rows: &mut Page,
+    ) -> Result<()> {
         let from = from.max(&[OWN + 1]);
         if !to.is_empty() && from >= to {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let mut above = Merge::new(self.runs.iter().map(|run| run.between(from, to)), reverse);
         let mut below = Below {
@@ -140,32 +156,42 @@ impl View {
             from: from.to_vec(),
             to: to.to_vec(),
             reverse,
-            page: VecDeque::new(),
+            page: Page::default(),
+            at: 0,
             more: true,
         };
-        let mut rows = Vec::new();
         let mut ahead = above.next();
         while rows.len() < limit {
             // Rows that hide what lies below cost a few more than are wanted.
             below.fill((limit - rows.len()).min(PAGE))?;
-            let stored = below.page.front().map(|(key, _)| key);
+            let stored = below.page.row(below.at);
             let order = match (ahead, stored) {
                 (None, None) => break,
                 (Some(_), None) => std::cmp::Ordering::Less,
                 (None, Some(_)) => std::cmp::Ordering::Greater,
-                (Some((key, _)), Some(stored)) if reverse => stored.cmp(key),
-                (Some((key, _)), Some(stored)) => key.cmp(stored),
+                (Some((key, _)), Some((stored, _))) if reverse => stored.cmp(key),
+                (Some((key, _)), Some((stored, _))) => key[..].cmp(stored),
             };
-            let hidden = if order.is_ge() { below.page.pop_front() } else { None };
             if let (true, Some((key, value))) = (order.is_le(), ahead) {
-                rows.extend(value.clone().map(|value| (key.clone(), value)));
+                if let Some(value) = value {
+                    rows.push(key, |out| {
+                        out.extend_from_slice(value);
+                        Ok(())
+                    })?;
+                }
                 ahead = above.next();
-            } else if let Some((key, stored)) = hidden {
-                let value = envelope::unwrap(&key, &stored)?;
-                rows.push((key, value));
+            } else if let Some((key, stored)) = stored {
+                let value = envelope::unwrap(key, stored)?;
+                rows.push(key, |out| {
+                    out.extend_from_slice(value);
+                    Ok(())
+                })?;
+            }
+            if order.is_ge() {
+                below.at += 1;
             }
         }
-        Ok(rows)
+        Ok(())
     }
 }
 
@@ -175,23 +201,27 @@ struct Below<'a> {
     from: Vec<u8>,
     to: Vec<u8>,
     reverse: bool,
-    page: VecDeque<(RowKey, RowValue)>,
+    page: Page,
+    at: usize,
     more: bool,
 }
 
 impl Below<'_> {
     fn fill(&mut self, wanted: usize) -> Result<()> {
-        if !self.page.is_empty() || !self.more {
+        if self.at < self.page.len() || !self.more {
             return Ok(());
         }
-        let read = |engine: &dyn super::Engine| engine.range(&self.from, &self.to, wanted, self.reverse);
-        self.page = self.view.engine.call(read)?.into();
+        self.page.clear();
+        self.at = 0;
+        let (from, to, page) = (&self.from, &self.to, &mut self.page);
+        let read = |engine: &dyn super::Engine| engine.range(from, to, wanted, self.reverse, page);
+        self.view.engine.call(read)?;
         self.more = self.page.len() >= wanted;
-        if let Some((last, _)) = self.page.back() {
+        if let Some((last, _)) = self.page.last() {
             if self.reverse {
                 self.to = last.to_vec();
             } else {
-                self.from = [&last[..], &[0]].concat();
+                self.from = [last, &[0]].concat();
             }
         }
         Ok(())

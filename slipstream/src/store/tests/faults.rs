@@ -138,12 +138,12 @@ impl Sticky {
 }
 
 impl Engine for Sticky {
-    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
-        self.inner.get(key)
+    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+        self.inner.get(key, out)
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>> {
-        self.inner.range(from, to, limit, reverse)
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool, page: &mut Page) -> Result<()> {
+        self.inner.range(from, to, limit, reverse, page)
     }
 
     fn put(&self, rows: &[Row]) -> Result<()> {

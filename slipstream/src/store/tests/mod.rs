@@ -12,6 +12,7 @@ mod model;
 
 use super::disk::Durability;
 use super::engine::EngineKind;
+use super::page::Page;
 use super::{Engine, Row, RowKey, RowValue, Store, StoreOptions};
 use crate::error::Result;
 use std::collections::BTreeMap;
@@ -45,17 +46,25 @@ impl Dump {
 }
 
 impl Engine for Dump {
-    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
-        Ok(self.rows().get(key).map(|value| value.clone().into()))
+    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+        let rows = self.rows();
+        let value = rows.get(key);
+        value.iter().for_each(|value| out.extend_from_slice(value));
+        Ok(value.is_some())
     }
 
-    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>> {
+    fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool, page: &mut Page) -> Result<()> {
         let mut rows: Vec<(RowKey, RowValue)> = between(&self.rows(), from, to);
         if reverse {
             rows.reverse();
         }
-        rows.truncate(limit);
-        Ok(rows)
+        for (key, value) in rows.iter().take(limit) {
+            page.push(key, |out| {
+                out.extend_from_slice(value);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     fn put(&self, rows: &[Row]) -> Result<()> {
