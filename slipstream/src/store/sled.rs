@@ -68,6 +68,11 @@ impl Sled {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn has_parts(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
     fn wrong(&self, doing: &str, error: sled::Error) -> Error {
         wrong(doing, &self.path, error)
     }

@@ -220,6 +220,23 @@ fn a_log_of_another_history_is_not_taken_for_this_one() {
 }
 
 #[test]
+fn a_fence_whose_last_mark_was_torn_still_has_the_one_before() {
+    for torn in [0, 4096] {
+        let dir = home();
+        let store = Store::open(options(dir.path(), dump())).unwrap();
+        store.commit(1, vec![row("a", "1")]).unwrap();
+        store.commit(2, vec![row("a", "2")]).unwrap();
+        drop(store);
+        let path = dir.path().join("FENCE");
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[torn + 20] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let store = Store::open(options(dir.path(), dump())).unwrap();
+        assert_eq!(store.get(b"a").unwrap().unwrap()[..], b"2"[..]);
+    }
+}
+
+#[test]
 fn the_rest_of_a_log_does_not_hide_newer_rows_of_the_engine() {
     let dir = home();
     let kept = home();

@@ -76,5 +76,10 @@ fn sled_makes_no_blob_files_and_opens_again_at_once() {
         assert!(sled.get(&[1; 30], &mut value).unwrap());
         assert_eq!(value, vec![round; 53_000]);
         assert_eq!(std::fs::read_dir(dir.path().join("blobs")).unwrap().count(), 0);
+        assert!(sled.has_parts());
+        let small: Vec<Row> =
+            (0..40_u8).map(|key| (vec![key; 30].into(), Some(RowValue::from(*b"s")))).collect();
+        sled.put(&small).unwrap();
+        assert!(!sled.has_parts(), "parts of values that are gone take up space");
     }
 }
