@@ -54,8 +54,8 @@ impl Needs {
         self.all.push((self.place.clone(), Need::Topic(named)));
     }
 
-    pub(crate) fn cache(&mut self, name: &'static str, slot: usize, types: &'static str) {
-        self.all.push((self.place.clone(), Need::Cache(Named { name, slot, types, prepare: None })));
+    pub(crate) fn cache(&mut self, named: Named) {
+        self.all.push((self.place.clone(), Need::Cache(named)));
     }
 
     pub(crate) fn channel(&mut self, named: Named) {

@@ -29,7 +29,9 @@ pub(crate) struct Shared {
     slots: RwLock<Vec<Option<Arc<dyn Any + Send + Sync>>>>,
     /// The handlers of each topic that is read: each has a position of its own.
     readers: Mutex<BTreeMap<String, Vec<String>>>,
-    /// The queues of channels that a handler takes from, by the channel's number.
+    /// Whether anybody takes from a cache or a channel, or looks on: else nobody needs asking which.
+    pub(crate) listeners: AtomicBool,
+    /// The queues of channels and caches that a handler takes from, by their number.
     queues: RwLock<BTreeMap<usize, Arc<Queue>>>,
     /// Tells of each handler how many messages its pipes keep until more comes.
     kept_by_pipes: Mutex<Vec<Box<dyn Fn() -> u64 + Send + Sync>>>,
@@ -58,6 +60,7 @@ impl Shared {
             states,
             slots: RwLock::default(),
             readers: Mutex::default(),
+            listeners: AtomicBool::new(false),
             queues: RwLock::default(),
             kept_by_pipes: Mutex::default(),
             uses_caches: AtomicBool::new(false),
@@ -100,12 +103,18 @@ impl Shared {
         Ok(least)
     }
 
-    /// The queue of a channel, if a handler takes from it.
+    /// Somebody takes from a cache or a channel, or looks on.
+    pub(crate) fn has_listeners(&self) {
+        self.listeners.store(true, Ordering::Relaxed);
+    }
+
+    /// The queue of a channel or a cache, if a handler takes from it.
     pub(crate) fn queue(&self, channel: usize) -> Option<Arc<Queue>> {
         self.queues.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
     }
 
     pub(crate) fn add_queue(&self, channel: usize, queue: Arc<Queue>) {
+        self.has_listeners();
         self.queues.write().unwrap_or_else(PoisonError::into_inner).insert(channel, queue);
     }
 
@@ -320,6 +329,12 @@ impl Slot {
             Ok(_) => fresh,
             Err(taken) => taken,
         }
+    }
+
+    /// What the app keeps here, if it was ever asked for.
+    pub(crate) fn get<T: Any + Send + Sync>(&self, app: &Shared) -> Option<Arc<T>> {
+        let slots = app.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.get(self.index()).cloned().flatten()?.downcast().ok()
     }
 
     /// What the app keeps here; made when it is first asked for.

@@ -8,6 +8,7 @@ mod common;
 mod drains;
 mod exactness;
 mod fairness;
+mod feeds;
 mod foreign;
 mod lanes;
 mod lifecycle;

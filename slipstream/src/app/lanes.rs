@@ -45,6 +45,7 @@ impl Plan {
     pub(crate) fn add<T: Send + Sync + 'static>(&mut self, source: Source<T>, member: Member<T>) {
         match &source.positions {
             Positions::Topic(topic) => self.needs.topic(topic.named.clone()),
+            Positions::Queue(queue) if queue.is_cache => self.needs.cache(queue.named.clone()),
             Positions::Queue(queue) => self.needs.channel(queue.named.clone()),
             Positions::None | Positions::Own => {}
         }

@@ -4,13 +4,16 @@
 //! written as part of the step; outside each call is a step of its own.
 
 mod entries;
+mod feed;
 mod scratch;
 mod sink;
 
 pub use entries::Entries;
+pub use feed::Lagged;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Key, KeyOf, PrefixOf};
+use crate::needs::Named;
 use crate::scope::{self, Current, Slot};
 use crate::steps::{RESERVED, Txn};
 use crate::store::{self, RowValue};
@@ -57,6 +60,11 @@ impl<K, V> Cache<K, V> {
     /// The cache's name.
     pub const fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn named(&self) -> Named {
+        let types = std::any::type_name::<(K, V)>();
+        Named { name: self.name, slot: self.slot.index(), types, prepare: None }
     }
 }
 
@@ -149,12 +157,29 @@ where
         })
     }
 
-    /// Sets the value of a key.
+    /// Sets the value of a key, silently: those who take from the cache are not told.
     ///
     /// # Errors
     /// Outside of an app, or if the value cannot be encoded.
     pub fn put<Q: KeyOf<K> + ?Sized>(&self, key: &Q, value: &V) -> Result<()> {
         self.write(key, Some(self.encode(value)?))
+    }
+
+    /// Sets the value of a key, and tells those who take from the cache and those who look on, as a sink does.
+    ///
+    /// # Errors
+    /// Outside of an app; if the value cannot be encoded; if those who take from the cache are twice as far behind as
+    /// there is room for.
+    pub fn publish<Q: KeyOf<K> + ?Sized>(&self, key: &Q, value: &V) -> Result<()> {
+        let value = self.encode(value)?;
+        self.with(|current| {
+            let publish = |txn: &mut Txn, row: &[u8]| {
+                self.notify(&current.app, txn, row, &value)?;
+                current.app.state.write(txn, row, Some(value.clone()));
+                Ok(())
+            };
+            self.row(|out| key.encode_as(out), |row| self.step(current, |txn| publish(txn, row)))
+        })
     }
 
     /// Takes a key out.

@@ -7,6 +7,7 @@ use crate::sink::{InHand, Ready, Resource, Shown};
 use crate::step::{Interrupt, Step};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What a cache takes.
 #[diagnostic::on_unimplemented(
@@ -50,7 +51,9 @@ impl<K, V> Resource for Cache<K, V> {
     }
 
     fn declare(&'static self, needs: &mut Needs) {
-        needs.cache(self.name, self.slot.index(), std::any::type_name::<(K, V)>());
+        needs.cache(self.named());
+        // Those who take from it hold its writers back.
+        needs.writes(self.slot.index());
     }
 }
 
@@ -80,7 +83,18 @@ where
         let in_hand = InHand::take(step.outputs(at));
         let (key, value) = item.pair();
         let value = self.0.encode(&value)?;
-        self.0.row(|out| key.encode(out), |row| step.stage_row(at, row, Some(value)));
+        self.0.row(
+            |out| key.encode(out),
+            |row| {
+                step.stage_item(at, |app, txn| {
+                    if app.listeners.load(Relaxed) {
+                        self.0.notify(app, txn, row, &value)?;
+                    }
+                    app.state.write(txn, row, Some(value));
+                    Ok(())
+                })
+            },
+        )?;
         in_hand.staged();
         Ok(())
     }

@@ -5,11 +5,13 @@
 
 mod kinds;
 mod lines;
+mod queue;
 mod resume;
 mod timer;
 
 pub(crate) use kinds::{Private, Shared};
 pub use lines::lines;
+pub(crate) use queue::of_queue;
 pub use resume::{At, Resume};
 pub use timer::{every, iter};
 
@@ -49,12 +51,16 @@ pub(crate) struct TopicUse {
     pub(crate) until_end: bool,
 }
 
-/// What a channel's source needs before it is opened.
+/// What the source of a channel or of a cache needs before it is opened.
 #[derive(Clone)]
 pub(crate) struct QueueUse {
     pub(crate) named: Named,
     /// Whether its items are part of the state.
     pub(crate) kept: bool,
+    /// What the rows of its items are named by.
+    pub(crate) rows: String,
+    /// Whether it is what is written to a cache.
+    pub(crate) is_cache: bool,
 }
 
 /// Whether the messages of a source have positions, so that it can go on where it was.

@@ -20,7 +20,7 @@ use crate::policy::Policy;
 use crate::pulled::{At, Fault};
 use crate::scope::{Current, Gathered, Shared};
 use crate::steps::{Queue, Txn, Value};
-use crate::store::{RowKey, RowValue};
+use crate::store::RowKey;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Waker};
@@ -413,14 +413,7 @@ impl Step {
         &self.inner.outputs[sink]
     }
 
-    /// Writes a row when the step ends.
-    pub(crate) fn stage_row(&self, sink: usize, row: &[u8], value: Option<RowValue>) {
-        let mut buffers = self.inner.gathered.touch();
-        self.inner.app.state.write(&mut buffers.txn, row, value);
-        buffers.rows.push(sink);
-    }
-
-    /// Sends an item to a channel when the step ends.
+    /// Writes a row or sends an item when the step ends.
     pub(crate) fn stage_item(
         &self,
         sink: usize,

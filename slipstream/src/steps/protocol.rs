@@ -6,7 +6,7 @@
 
 use super::holds::Holds;
 use super::lanes::{Generation, Lane, Lanes, Pending};
-use super::queue::{Item, Queue};
+use super::queue::{Item, Queue, Receives};
 use super::shard::{Found, Shard};
 use super::sync::atomic::{
     AtomicBool, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
@@ -189,9 +189,9 @@ impl Protocol {
     }
 
     /// Sends an item, when the step ends.
-    pub(crate) fn send(&self, txn: &mut Txn, queue: &Arc<Queue>, item: Item) {
+    pub(crate) fn send(&self, txn: &mut Txn, to: Arc<dyn Receives>, item: Item) {
         self.begin_epoch(txn);
-        txn.sent.push((queue.clone(), item));
+        txn.sent.push((to, item));
     }
 
     /// A queue whose items are part of the state.
@@ -327,8 +327,8 @@ impl Protocol {
             }
         }
         let sends = !txn.sent.is_empty();
-        for (queue, item) in txn.sent.drain(..) {
-            queue.push(std::iter::once(item));
+        for (to, item) in txn.sent.drain(..) {
+            to.receive(item);
         }
         generation.unreported += grown;
         if generation.unreported >= REPORTED_BYTES {

@@ -44,6 +44,23 @@ struct Inner {
     wakers: Vec<Waker>,
 }
 
+/// Somebody to whom steps send items.
+pub(crate) trait Receives: Send + Sync {
+    /// A step that sent an item has ended.
+    fn receive(&self, item: Item);
+}
+
+impl Receives for Queue {
+    fn receive(&self, item: Item) {
+        let mut inner = self.inner();
+        let number = inner.next;
+        inner.items.push_back((number, Some(item)));
+        inner.next += 1;
+        inner.received += 1;
+        inner.wake();
+    }
+}
+
 /// What a look at a queue finds.
 pub(crate) enum Look {
     Item(Item),
@@ -114,18 +131,6 @@ impl Queue {
         let least = places.map(|place| place.unwrap_or(known)).min();
         inner.done = known.max(least.unwrap_or(known));
         inner.trim();
-    }
-
-    /// Adds items, in order.
-    pub(super) fn push(&self, items: impl Iterator<Item = Item>) {
-        let mut inner = self.inner();
-        for item in items {
-            let number = inner.next;
-            inner.items.push_back((number, Some(item)));
-            inner.next += 1;
-            inner.received += 1;
-        }
-        inner.wake();
     }
 
     /// The item with this number.

@@ -2,7 +2,7 @@
 
 use super::lanes::RECOVERED;
 use super::protocol::{Ended, Lookup, Outcome, Protocol};
-use super::queue::{Item, Queue};
+use super::queue::{Item, Queue, Receives};
 use super::scan::Scan;
 use super::txn::Txn;
 use super::value::{Place, Value};
@@ -115,8 +115,13 @@ impl State {
                 return false;
             }
         }
-        self.protocol.send(txn, queue, item);
+        self.protocol.send(txn, queue.clone(), item);
         true
+    }
+
+    /// Sends an item to who looks on, when the step ends.
+    pub(crate) fn tell_onlookers(&self, txn: &mut Txn, to: Arc<dyn Receives>, item: Item) {
+        self.protocol.send(txn, to, item);
     }
 
     /// Whether a queue has room for more than it is meant to hold.

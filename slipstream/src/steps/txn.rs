@@ -1,7 +1,7 @@
 //! What a step has read and written: its own until it ends.
 
 use super::lanes::Lane;
-use super::queue::{Item, Queue};
+use super::queue::{Item, Queue, Receives};
 use super::value::Value;
 use crate::store::RowKey;
 use hashbrown::HashTable;
@@ -24,7 +24,7 @@ pub(crate) struct Txn {
     pub(super) touched: Vec<Touch>,
     index: HashTable<u32>,
     /// What is sent at the end, in order.
-    pub(super) sent: Vec<(Arc<Queue>, Item)>,
+    pub(super) sent: Vec<(Arc<dyn Receives>, Item)>,
     /// What the step touched before it had to run again: it holds these from the start.
     pub(super) want: Vec<(u64, RowKey)>,
     pub(super) held: Vec<(u64, RowKey)>,
@@ -87,7 +87,8 @@ impl Txn {
 
     /// How many items the step has sent to a queue so far.
     pub(super) fn sent_to(&self, queue: &Arc<Queue>) -> usize {
-        self.sent.iter().filter(|(to, _)| Arc::ptr_eq(to, queue)).count()
+        let is_it = |to: &Arc<dyn Receives>| std::ptr::addr_eq(Arc::as_ptr(to), Arc::as_ptr(queue));
+        self.sent.iter().filter(|(to, _)| is_it(to)).count()
     }
 
     /// What the step wrote in a range of rows.
