@@ -16,9 +16,9 @@ use proc_macro::TokenStream;
 ///
 /// | option | what it is |
 /// |---|---|
-/// | `source = S` | a stream, an iterator, a fn that returns one, or a static `Topic`. A path is shared by all handlers that name it, any other expression is private. `[A, B]`: several; a list of literals is an iterator |
+/// | `source = S` | a stream, an iterator, a fn that returns one, or a static `Topic`, `Cache` or `Channel`. A path is shared by all handlers that name it, any other expression is private. `[A, B]`: several; a list of literals is an iterator |
 /// | `pipe = [P, ..]` | functions from a stream to a stream, from left to right |
-/// | `sink = [S, ..]` | static `Topic`s and `Cache`s, `print`, and functions of one argument |
+/// | `sink = [S, ..]` | static `Topic`s, `Cache`s and `Channel`s, `print`, and functions of one argument |
 /// | `name = ".."` | the handler's name in positions, counts and errors; the fn's name if not said |
 /// | `on_error = ..` | `stop` (if not said), `skip`, `retry(n, backoff)`, `dead_letter(&TOPIC)`; `retry(..).then(..)` |
 /// | `buffer = n` | the handler may run up to `n` messages behind the others of its source |

@@ -259,7 +259,7 @@ fn can_be_sink(sink: &Element, diag: &mut Diag) {
     if let Expr::Lit(literal) = &sink.expr {
         diag.at(
             literal,
-            "this is not a sink: a sink is a static `Topic` or `Cache`, `print`, or a function of one argument",
+            "this is not a sink: a sink is a static `Topic`, `Cache` or `Channel`, `print`, or a function of one argument",
         );
     }
 }

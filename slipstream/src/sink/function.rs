@@ -218,7 +218,7 @@ where
 
 /// What is no sink, so that it is said so.
 #[diagnostic::on_unimplemented(
-    message = "this is not a sink: a sink is a static `Topic` or `Cache`, `print`, or a function of one argument",
+    message = "this is not a sink: a sink is a static `Topic`, `Cache` or `Channel`, `print`, or a function of one argument",
     label = "`{Self}` is not a sink"
 )]
 pub trait IntoSink {}

@@ -14,7 +14,7 @@ pub struct AnIterator;
     message = "`{Self}` is not a source",
     label = "not a source",
     note = "a source is a stream, an iterator, a fn without arguments (or of a `Resume`) that returns one, or a static \
-            `Topic`",
+            `Topic`, `Cache` or `Channel`",
     note = "its messages, and what it holds, must be `Send` and `'static`"
 )]
 pub trait Shared<M>: 'static {
@@ -68,7 +68,7 @@ pub(super) fn fn_name<F>() -> String {
     message = "`{Self}` is not a source",
     label = "not a source",
     note = "a source is a stream, an iterator, a fn without arguments (or of a `Resume`) that returns one, or a static \
-            `Topic`",
+            `Topic`, `Cache` or `Channel`",
     note = "its messages, and what it holds, must be `Send` and `'static`"
 )]
 pub trait Private<M>: Sized {

@@ -17,7 +17,7 @@ fn a_wrong_attribute_leaves_the_fn() {
             "`sink` is given twice"
         }
         ::core::compile_error! {
-            "this is not a sink: a sink is a static `Topic` or `Cache`, `print`, or a function of one argument"
+            "this is not a sink: a sink is a static `Topic`, `Cache` or `Channel`, `print`, or a function of one argument"
         }
     "#]].assert_eq(&all);
 }
