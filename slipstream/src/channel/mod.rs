@@ -51,6 +51,17 @@ pub struct Channel<T> {
     codec: Option<Codec<T>>,
 }
 
+/// What can be written down on its way through a channel.
+#[diagnostic::on_unimplemented(
+    message = "a channel cannot keep a `{Self}`",
+    label = "`{Self}` lacks serde's traits",
+    note = "derive them: `#[derive(Serialize, Deserialize)]`; or use `Channel::volatile`, whose items end with the process"
+)]
+pub trait Kept: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Kept for T {}
+
 /// How items become bytes, and back.
 struct Codec<T> {
     encode: fn(&T) -> Result<RowValue>,
@@ -60,7 +71,7 @@ struct Codec<T> {
 /// How many items a channel has room for unless it says otherwise.
 const CAPACITY: usize = 1024;
 
-impl<T: Serialize + DeserializeOwned> Channel<T> {
+impl<T: Kept> Channel<T> {
     /// A channel of this name, with room for 1024 items.
     pub const fn new(name: &'static str) -> Self {
         let codec = Some(Codec { encode: encode::<T>, decode: decode::<T> });
