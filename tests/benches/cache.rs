@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 const MESSAGES: u64 = 1_000_000;
-const PAIRS: usize = 2;
+const PAIRS: usize = 5;
 
 /// How many keys there are, for the sources below.
 static KEYS: AtomicU64 = AtomicU64::new(0);
@@ -55,6 +55,35 @@ fn count_even(key: String) -> Result<(String, u64)> {
 
 #[handle(source = odd, sink = [COUNTS])]
 fn count_odd(key: String) -> Result<(String, u64)> {
+    let n = next(&key)?;
+    Ok((key, n))
+}
+
+fn each_once() -> impl Iterator<Item = String> {
+    (0..MESSAGES).map(|n| format!("key-{n}"))
+}
+
+#[handle(source = each_once, sink = [COUNTS])]
+fn fill(key: String) -> (String, u64) {
+    (key, 1)
+}
+
+/// When the lane below was last called, and the longest time between two calls, in nanoseconds since the start.
+static LAST_CALL: AtomicU64 = AtomicU64::new(0);
+static LONGEST_GAP: AtomicU64 = AtomicU64::new(0);
+
+fn nanos() -> u64 {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    START.elapsed().as_nanos() as u64
+}
+
+#[handle(source = keys, sink = [COUNTS])]
+fn count_steadily(key: String) -> Result<(String, u64)> {
+    let now = nanos();
+    let before = LAST_CALL.swap(now, Relaxed);
+    if before > 0 {
+        LONGEST_GAP.fetch_max(now - before, Relaxed);
+    }
     let n = next(&key)?;
     Ok((key, n))
 }
@@ -125,6 +154,41 @@ async fn scan(dir: &tempfile::TempDir) -> f64 {
     took
 }
 
+/// The longest pause of a lane and of a `get` from outside while 500 000 keys are written, in milliseconds.
+async fn pauses() -> (f64, f64) {
+    KEYS.store(500_000, Relaxed);
+    let dir = tempfile::tempdir().unwrap();
+    let running = app(&dir).handler(count_steadily).start().await.unwrap();
+    let mut longest = 0;
+    let ended = running.wait();
+    tokio::pin!(ended);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut ended => break done.unwrap(),
+            () = tokio::time::sleep(Duration::from_millis(1)) => {}
+        }
+        let started = nanos();
+        for n in 0..20 {
+            running.enter(|| COUNTS.get(&key(started + n))).unwrap();
+        }
+        longest = longest.max(nanos() - started);
+    }
+    (LONGEST_GAP.load(Relaxed) as f64 / 1e6, longest as f64 / 1e6)
+}
+
+/// Seconds until a state of 1 M keys is open and has answered, after a run that wrote them.
+async fn restart() -> f64 {
+    let dir = tempfile::tempdir().unwrap();
+    timed(app(&dir).handler(fill)).await;
+    let started = Instant::now();
+    let idle = app(&dir).start_idle().await.unwrap();
+    assert_eq!(idle.enter(|| COUNTS.get("key-999999")).unwrap(), Some(1));
+    let took = started.elapsed().as_secs_f64();
+    idle.stop().await.unwrap();
+    took
+}
+
 struct Ratios(&'static str, Vec<f64>);
 
 impl Ratios {
@@ -177,6 +241,9 @@ fn main() -> slipstream::Result<()> {
         let both = runtime.block_on(timed(app(&two_dir).handler(count_even).handler(count_odd)));
         two.add(one, both);
     }
+    let (lane, get) = runtime.block_on(pauses());
+    println!("longest pause under steady writes to 500 k keys: lane {lane:.1} ms, 20 gets {get:.1} ms");
+    println!("restart with 1 M keys: {:.2} s", runtime.block_on(restart()));
     let lines: Vec<String> = [small, large, gets, scans, two].iter_mut().map(Ratios::line).collect();
     println!("cache: {}, of {PAIRS} pairs", lines.join("; "));
     Ok(())
