@@ -112,7 +112,8 @@ impl<T: Send + 'static> Channel<T> {
     fn queue(&self, app: &Shared) -> Result<Arc<Queue>> {
         app.queue(self.slot.index()).ok_or_else(|| {
             let text = format!(
-                "nothing takes from the channel `{}` in this app: name it as the source of a handler",
+                "nothing takes from the channel `{}` in this app, or it has not started: name it as the source of a \
+                 handler, and send to it from `start` on",
                 self.name
             );
             Error::new(ErrorKind::Misuse, text)
