@@ -53,7 +53,7 @@ pub use pipe::{
 };
 pub use policy::Policy;
 pub use run::run;
-pub use sink::print;
+pub use sink::{Batch, batch, print};
 pub use slipstream_macros::{handle, main};
 pub use source::{At, Resume, every, iter, lines};
 pub use step::Ctx;

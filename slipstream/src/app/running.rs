@@ -218,7 +218,8 @@ impl Running {
     /// # Errors
     /// If called inside of a handler or a sink, which could only wait for itself; or if the store cannot be written.
     pub async fn flush(&self) -> Result<()> {
-        if scope::current(|| "flush".to_owned()).is_ok_and(|current| current.step.is_some()) {
+        let in_step = scope::current(|| "flush".to_owned()).is_ok_and(|current| current.step.is_some());
+        if in_step || scope::is_delivering() {
             let text = "`flush` inside of a handler or a sink would wait for itself: the step commits when it has ended";
             return Err(Error::new(ErrorKind::Misuse, text));
         }

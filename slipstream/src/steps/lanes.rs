@@ -27,6 +27,11 @@ impl Pending {
         self.0.fetch_add(outputs, AcqRel);
     }
 
+    /// Whether both count the same generation.
+    pub(crate) fn is(&self, other: &Pending) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn acknowledged(&self) {
         self.0.fetch_sub(1, AcqRel);
     }

@@ -330,11 +330,14 @@ impl State {
 
     /// Commits what has ended by now: waits for its outputs, and writes rows and positions as one record.
     ///
-    /// Returns the positions that are safe now; `None` if there was nothing to commit.
-    pub(crate) async fn commit(&self) -> Result<Option<Places>> {
+    /// `hurry` is told what counts the outputs that it waits for. Returns the positions that are safe now; `None` if there
+    /// was nothing to commit.
+    pub(crate) async fn commit(&self, hurry: impl Fn(&Pending)) -> Result<Option<Places>> {
         let mut sequence = self.committing.lock().await;
         let Some(mut cut) = self.protocol.cut() else { return Ok(None) };
         while !cut.pending.is_clear() {
+            // Each time: a step that ended before the cut may be about to say what it sends.
+            hurry(&cut.pending);
             // Acknowledgements come from the client's thread; a millisecond is far below any of their latencies.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
