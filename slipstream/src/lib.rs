@@ -39,7 +39,7 @@ pub mod testing;
 mod topic;
 
 pub use app::{App, Running};
-pub use cache::{Cache, Entries};
+pub use cache::{Cache, Entries, Snapshot};
 pub use channel::Channel;
 pub use clock::Clock;
 pub use config::Config;

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod batches;
+mod caches;
 mod channels;
 mod common;
 mod drains;

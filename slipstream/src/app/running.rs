@@ -1,5 +1,6 @@
 //! A running app: to be waited for, stopped, paused, asked and entered.
 
+use super::job::blocking;
 use super::supervise::{self, Ended, Orders, Outcome};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -224,6 +225,31 @@ impl Running {
             return Err(Error::new(ErrorKind::Misuse, text));
         }
         supervise::commit(&self.app).await
+    }
+
+    /// Reads all that is stored, checks all checksums, and returns how many rows there are: entries of caches, positions,
+    /// and items of channels that were committed. Commits wait meanwhile.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// static TOTALS: Cache<String, u64> = Cache::new("totals");
+    ///
+    /// let app = slipstream::testing::app().start_idle().await?;
+    /// app.enter(|| TOTALS.put("a", &1))?;
+    /// app.flush().await?;
+    /// assert_eq!(app.verify().await?, 1);
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    /// What is damaged first.
+    ///
+    /// # Cancel safety
+    /// The look goes on in its thread, and changes nothing.
+    pub async fn verify(&self) -> Result<u64> {
+        let app = self.app.clone();
+        blocking(move || app.state.verify()).await
     }
 
     /// Both ledgers as they are now. Columns are read one after another: while lanes run, they need not add up.

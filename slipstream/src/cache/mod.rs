@@ -4,10 +4,16 @@
 //! written as part of the step; outside each call is a step of its own.
 
 mod entries;
+mod lines;
 mod scratch;
 mod sink;
+mod snapshot;
+#[cfg(all(test, feature = "sled"))]
+mod tests;
+mod transfer;
 
 pub use entries::Entries;
+pub use snapshot::Snapshot;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Key, KeyOf, PrefixOf};

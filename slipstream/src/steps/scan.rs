@@ -1,6 +1,5 @@
 //! Rows in order: what is not in the store yet, merged with pages of the store.
 
-use super::state::State;
 use super::value::Value;
 use crate::error::Result;
 use crate::store::{RowKey, RowValue};
@@ -11,6 +10,12 @@ use std::ops::Range;
 /// The first page is small, since many want one row only; each is larger than the one before, up to this.
 const FIRST_PAGE: usize = 8;
 const LARGEST_PAGE: usize = 1024;
+
+/// Where the rows of a scan are that were in the store when it began.
+pub(crate) trait Pages {
+    /// Up to `limit` rows of a range, in order, or in reverse order from the end.
+    fn page(&self, range: &Range<RowKey>, limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>>;
+}
 
 /// A scan under way. What is written meanwhile may be seen or not.
 pub(crate) struct Scan {
@@ -32,10 +37,10 @@ impl Scan {
     }
 
     /// The next row.
-    pub(crate) fn next(&mut self, state: &State) -> Result<Option<(RowKey, RowValue)>> {
+    pub(crate) fn next(&mut self, pages: &impl Pages) -> Result<Option<(RowKey, RowValue)>> {
         loop {
             if self.stored.is_empty() && !self.ended {
-                self.load(state)?;
+                self.load(pages)?;
             }
             let order = match (self.overlay.front(), self.stored.front()) {
                 (None, None) => return Ok(None),
@@ -56,8 +61,8 @@ impl Scan {
         }
     }
 
-    fn load(&mut self, state: &State) -> Result<()> {
-        let rows = state.store().range(&self.left.start, &self.left.end, self.page, self.reverse)?;
+    fn load(&mut self, pages: &impl Pages) -> Result<()> {
+        let rows = pages.page(&self.left, self.page, self.reverse)?;
         self.ended = rows.len() < self.page;
         self.page = (self.page * 4).min(LARGEST_PAGE);
         if let Some((last, _)) = rows.last() {

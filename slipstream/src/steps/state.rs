@@ -2,7 +2,8 @@
 
 use super::protocol::{Ended, Lookup, Outcome, Protocol};
 use super::queue::{Item, Queue};
-use super::scan::Scan;
+use super::scan::{Pages, Scan};
+use super::still::Still;
 use super::txn::Txn;
 use super::value::{Place, Value};
 use super::{Pending, place};
@@ -161,8 +162,15 @@ impl State {
         Scan::new(self.protocol.scan(txn, &range), range, reverse)
     }
 
-    pub(super) fn store(&self) -> &Store {
-        &self.store
+    /// A range of rows as of this moment, between two steps.
+    pub(crate) fn still(&self, range: &Range<RowKey>) -> Result<Still> {
+        let (overlay, store) = self.protocol.still(range, || self.store.snapshot());
+        Ok(Still::new(overlay, store?))
+    }
+
+    /// Reads all that is stored and checks its checksums; the number of rows.
+    pub(crate) fn verify(&self) -> Result<u64> {
+        self.store.verify()
     }
 
     /// Tries until nobody is in the way any more.
@@ -386,6 +394,12 @@ impl State {
             }
             tokio::time::sleep(UNTIL_SPACE).await;
         }
+    }
+}
+
+impl Pages for State {
+    fn page(&self, range: &Range<RowKey>, limit: usize, reverse: bool) -> Result<Vec<(RowKey, RowValue)>> {
+        self.store.range(&range.start, &range.end, limit, reverse)
     }
 }
 
