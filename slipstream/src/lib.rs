@@ -39,7 +39,7 @@ pub mod testing;
 mod topic;
 
 pub use app::{App, Running};
-pub use cache::{Cache, Entries, Lagged};
+pub use cache::{Cache, Entries, Lagged, Snapshot};
 pub use channel::Channel;
 pub use clock::Clock;
 pub use config::Config;
@@ -53,7 +53,7 @@ pub use pipe::{
 };
 pub use policy::Policy;
 pub use run::run;
-pub use sink::print;
+pub use sink::{Batch, batch, print};
 pub use slipstream_macros::{handle, main};
 pub use source::{At, Resume, every, iter, lines};
 pub use step::Ctx;

@@ -2,7 +2,7 @@
 
 pub use crate::{
     App, At, Cache, Channel, Config, Ctx, Error, EventTime, Flow, Headers, Key, One, Record, Result, Resume,
-    Running, Start, State, Topic, accumulate, chunks, dead_letter, dedup, enumerate, every, filter,
+    Running, Start, State, Topic, accumulate, batch, chunks, dead_letter, dedup, enumerate, every, filter,
     filter_map, handle, map, pairwise, print, scan, take, take_until, take_while, throttle, values,
 };
 pub use chrono::{DateTime, Local, Utc};

@@ -6,13 +6,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Gates;
 use crate::ledger::Ledger;
 use crate::log::{Log, Outgoing};
-use crate::steps::{Queue, State, Txn, place_row};
+use crate::steps::{Pending, Queue, State, Txn, place_row};
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+use tokio::task::JoinSet;
 
 /// What a running app owns, for all that finds it through [`current`].
 pub(crate) struct Shared {
@@ -35,6 +36,10 @@ pub(crate) struct Shared {
     queues: RwLock<BTreeMap<usize, Arc<Queue>>>,
     /// Tells of each handler how many messages its pipes keep until more comes.
     kept_by_pipes: Mutex<Vec<Box<dyn Fn() -> u64 + Send + Sync>>>,
+    /// Told what counts the outputs that a commit waits for, so that they are handed over at once.
+    on_cut: Mutex<Vec<Box<dyn Fn(&Pending) + Send + Sync>>>,
+    /// Tasks that work for lanes, and go on when those have ended.
+    workers: Mutex<JoinSet<()>>,
     /// Whether anything has used a cache: then a call may have to be made again.
     pub(crate) uses_caches: AtomicBool,
     failure: Mutex<Option<Error>>,
@@ -63,6 +68,8 @@ impl Shared {
             listeners: AtomicBool::new(false),
             queues: RwLock::default(),
             kept_by_pipes: Mutex::default(),
+            on_cut: Mutex::default(),
+            workers: Mutex::default(),
             uses_caches: AtomicBool::new(false),
             failure: Mutex::default(),
             failed: tokio::sync::Notify::new(),
@@ -123,6 +130,26 @@ impl Shared {
         self.kept_by_pipes.lock().unwrap_or_else(PoisonError::into_inner).push(kept_by_pipes);
     }
 
+    /// Adds one who is told when a commit waits for outputs.
+    pub(crate) fn on_cut(&self, hurry: Box<dyn Fn(&Pending) + Send + Sync>) {
+        self.on_cut.lock().unwrap_or_else(PoisonError::into_inner).push(hurry);
+    }
+
+    /// A commit waits for the outputs that are counted by this.
+    pub(crate) fn hurry(&self, cut: &Pending) {
+        self.on_cut.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|hurry| hurry(cut));
+    }
+
+    /// Starts a task that works for a lane until the app is closed.
+    pub(crate) fn employ(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).spawn(work);
+    }
+
+    /// The tasks that work for lanes, to be ended.
+    pub(crate) fn dismiss(&self) -> JoinSet<()> {
+        std::mem::take(&mut self.workers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// How many messages were taken so far, if nothing is under way: no call, and no item in a channel.
     pub(crate) fn rest(&self) -> Option<u64> {
         if !self.queues.read().unwrap_or_else(PoisonError::into_inner).values().all(|queue| queue.is_read()) {
@@ -175,11 +202,18 @@ pub(crate) struct Buffers {
     pub(crate) records: Vec<(Option<usize>, Outgoing)>,
     /// The sink that each row or item came through which a sink wrote.
     pub(crate) rows: Vec<usize>,
+    /// How many outputs wait in batches for the end of the step.
+    pub(crate) batched: usize,
 }
 
 impl Buffers {
     pub(crate) fn is_idle(&self) -> bool {
-        self.txn.is_idle() && self.records.is_empty() && self.rows.is_empty()
+        self.txn.is_idle() && self.records.is_empty() && self.rows.is_empty() && self.batched == 0
+    }
+
+    /// How many outputs a commit is to wait for.
+    pub(crate) fn outputs(&self) -> usize {
+        self.records.len() + self.batched
     }
 }
 
@@ -248,6 +282,18 @@ impl Drop for Lent<'_> {
 
 tokio::task_local! {
     static CURRENT: Current;
+    /// Set where outputs are handed over that a commit waits for.
+    static DELIVERING: ();
+}
+
+/// Runs a future that a commit waits for.
+pub(crate) fn delivering<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    DELIVERING.scope((), future)
+}
+
+/// Whether a commit waits for the caller.
+pub(crate) fn is_delivering() -> bool {
+    DELIVERING.try_with(|()| ()).is_ok()
 }
 
 /// The apps that run in this process.

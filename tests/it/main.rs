@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // they are tests
 
 mod bad_input;
+mod batches;
+mod caches;
 mod channels;
 mod common;
 mod drains;

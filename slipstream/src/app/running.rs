@@ -1,5 +1,6 @@
 //! A running app: to be waited for, stopped, paused, asked and entered.
 
+use super::job::blocking;
 use super::supervise::{self, Ended, Orders, Outcome};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -218,11 +219,37 @@ impl Running {
     /// # Errors
     /// If called inside of a handler or a sink, which could only wait for itself; or if the store cannot be written.
     pub async fn flush(&self) -> Result<()> {
-        if scope::current(|| "flush".to_owned()).is_ok_and(|current| current.step.is_some()) {
+        let in_step = scope::current(|| "flush".to_owned()).is_ok_and(|current| current.step.is_some());
+        if in_step || scope::is_delivering() {
             let text = "`flush` inside of a handler or a sink would wait for itself: the step commits when it has ended";
             return Err(Error::new(ErrorKind::Misuse, text));
         }
         supervise::commit(&self.app).await
+    }
+
+    /// Reads all that is stored, checks all checksums, and returns how many rows there are: entries of caches, positions,
+    /// and items of channels that were committed. Commits wait meanwhile.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// static TOTALS: Cache<String, u64> = Cache::new("totals");
+    ///
+    /// let app = slipstream::testing::app().start_idle().await?;
+    /// app.enter(|| TOTALS.put("a", &1))?;
+    /// app.flush().await?;
+    /// assert_eq!(app.verify().await?, 1);
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    /// What is damaged first.
+    ///
+    /// # Cancel safety
+    /// The look goes on in its thread, and changes nothing.
+    pub async fn verify(&self) -> Result<u64> {
+        let app = self.app.clone();
+        blocking(move || app.state.verify()).await
     }
 
     /// Both ledgers as they are now. Columns are read one after another: while lanes run, they need not add up.

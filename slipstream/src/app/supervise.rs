@@ -56,7 +56,7 @@ pub(super) fn spawn(
 
 /// Commits once, and tells the consumer group how far it is.
 pub(super) async fn commit(app: &Arc<Shared>) -> Result<()> {
-    let Some(places) = app.state.commit().await? else { return Ok(()) };
+    let Some(places) = app.state.commit(|cut| app.hurry(cut)).await? else { return Ok(()) };
     tracing::debug!(places = places.len(), "committed");
     if let Some(log) = app.log.get() {
         let moved: BTreeSet<(&str, u32)> = places.keys().filter_map(|key| parse_place(key)).collect();
@@ -230,6 +230,7 @@ impl Supervisor {
     }
 
     async fn close(&self) {
+        aborted(&mut self.app.dismiss()).await;
         let app = self.app.clone();
         let closed = blocking(move || {
             if let Some(log) = app.log.get() {
@@ -328,7 +329,7 @@ async fn in_time(limit: Duration, commit: impl Future<Output = Result<()>>) -> R
 }
 
 /// Drops what still runs, and waits until it has let go; but not for what blocks its thread.
-async fn aborted(tasks: &mut JoinSet<Result<()>>) {
+async fn aborted<T: 'static>(tasks: &mut JoinSet<T>) {
     tasks.abort_all();
     let all = async { while tasks.join_next().await.is_some() {} };
     // What blocks is left to its thread.

@@ -108,7 +108,7 @@ impl<'a> Wiring<'a> {
             policy: self.policy,
             timeout: self.timeout,
             sinks: self.sinks.clone(),
-            stateful: !self.plan.needs.writes.is_empty() || self.plan.writes_cache(),
+            stateful: AtomicBool::new(!self.plan.needs.writes.is_empty() || self.plan.writes_cache()),
             writes: self.plan.needs.writes.clone(),
             fills: OnceLock::new(),
             may_repeat: AtomicBool::new(self.policy != stop),

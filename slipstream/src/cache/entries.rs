@@ -4,7 +4,7 @@ use super::Cache;
 use crate::error::Result;
 use crate::keys::{self, Key, KeyOf, PrefixOf};
 use crate::scope::Current;
-use crate::steps::{self, Scan};
+use crate::steps::{self, Scan, Still};
 use crate::store::{self, RowKey};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,8 +40,16 @@ pub struct Entries<'a, K, V, T = (K, V)> {
     /// Where to begin, whatever the direction.
     begin: Option<Vec<u8>>,
     reverse: bool,
-    scan: Option<(Current, Scan)>,
+    /// The moment that it is of; the app's own if none.
+    still: Option<&'a Still>,
+    scan: Option<(Origin<'a>, Scan)>,
     ended: bool,
+}
+
+/// Where rows are read from.
+enum Origin<'a> {
+    App(Current),
+    Still(&'a Still),
 }
 
 /// What is made of the bytes of a key and of a value.
@@ -56,7 +64,13 @@ where
     pub(super) fn all(cache: &'a Cache<K, V>, pick: Pick<K, V, T>) -> Self {
         let start = store::prefix(cache.name);
         let bounds = start.clone()..store::after(&start);
-        Entries { cache, pick, bounds, begin: None, reverse: false, scan: None, ended: false }
+        Entries { cache, pick, bounds, begin: None, reverse: false, still: None, scan: None, ended: false }
+    }
+
+    /// Those of a moment.
+    pub(super) fn of(mut self, still: &'a Still) -> Self {
+        self.still = Some(still);
+        self
     }
 
     pub(super) fn within<Q: KeyOf<K>>(mut self, range: &impl RangeBounds<Q>) -> Self {
@@ -99,8 +113,7 @@ where
         self
     }
 
-    fn start(&self) -> Result<(Current, Scan)> {
-        let current = self.cache.current()?;
+    fn start(&self) -> Result<(Origin<'a>, Scan)> {
         let Range { mut start, mut end } = self.bounds.clone();
         match &self.begin {
             Some(begin) if self.reverse => end = end.min(steps::after(begin).to_vec()),
@@ -108,23 +121,30 @@ where
             None => {}
         }
         let range: Range<RowKey> = start.into()..end.into();
+        if let Some(still) = self.still {
+            return Ok((Origin::Still(still), still.scan(range, self.reverse)));
+        }
+        let current = self.cache.current()?;
         let state = &current.app.state;
         let scan = match &current.step {
             Some(step) => state.scan(Some(&step.touch().txn), range, self.reverse),
             None => state.scan(None, range, self.reverse),
         };
-        Ok((current, scan))
+        Ok((Origin::App(current), scan))
     }
 
     fn step(&mut self) -> Result<Option<T>> {
         if self.scan.is_none() {
             self.scan = Some(self.start()?);
         }
-        let Some((current, scan)) = &mut self.scan else { return Ok(None) };
         let prefix = store::prefix_length(self.cache.name);
-        scan.next(&current.app.state, |row, value| {
-            (self.pick)(self.cache, row.get(prefix..).unwrap_or_default(), value)
-        })
+        let (cache, pick) = (self.cache, self.pick);
+        let pick = |row: &[u8], value: &[u8]| pick(cache, row.get(prefix..).unwrap_or_default(), value);
+        match &mut self.scan {
+            Some((Origin::App(current), scan)) => scan.next(&current.app.state, pick),
+            Some((Origin::Still(still), scan)) => scan.next(*still, pick),
+            None => Ok(None),
+        }
     }
 }
 

@@ -5,11 +5,17 @@
 
 mod entries;
 mod feed;
+mod lines;
 mod scratch;
 mod sink;
+mod snapshot;
+#[cfg(all(test, feature = "sled"))]
+mod tests;
+mod transfer;
 
 pub use entries::Entries;
 pub use feed::Lagged;
+pub use snapshot::Snapshot;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Key, KeyOf, PrefixOf};

@@ -158,6 +158,7 @@ impl<S: Stream> Outputs for Yields<S> {
         if self.sent > done && step.end_yield(self.sent).await? && step.may_be_cut() {
             return Err(Interrupt::Drained);
         }
+        crate::lane::room_for_more(step).await;
         step.in_handler();
         self.patience.take().await;
         let Some(stream) = &mut self.stream else { return Ok(None) };

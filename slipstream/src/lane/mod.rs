@@ -18,6 +18,7 @@ pub(crate) use concurrent::{Crew, WAITING, dispatch};
 pub(crate) use drive::drive;
 pub(crate) use letter::{Letter, RawLetter};
 pub use message::{Copier, Copies, Look, Message, kept};
+pub(crate) use next::room_for_more;
 pub(crate) use pump::{Consumer, Forward, Inline, Lend, Pump};
 
 use crate::breath::Breath;

@@ -7,6 +7,7 @@ use crate::step::{Interrupt, Step};
 use futures_core::Stream;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -124,7 +125,7 @@ impl<S, T, D> Bench<S, T, D> {
                 Ok(())
             }));
         }
-        if self.step.about().stateful && !has_room(&self.step) {
+        if self.step.about().stateful.load(Relaxed) && !has_room(&self.step) {
             return Some(Box::pin(room(self.step.clone())));
         }
         None
@@ -145,8 +146,17 @@ fn has_room(step: &Step) -> bool {
     let app = step.app();
     let fills = step.about().fills.get();
     app.state.has_room()
+        && step.has_room_in_batches()
         && fills.is_none_or(|queues| queues.iter().all(|queue| app.state.has_room_in(queue)))
         && app.log.get().is_none_or(|log| log.in_flight() <= log.room())
+}
+
+/// After a yield: waits for room for the next one.
+pub(crate) async fn room_for_more(step: &Step) {
+    if step.about().stateful.load(Relaxed) && !has_room(step) {
+        // It has no error to report; the lane's own wait has none either.
+        let _ = room(step.clone()).await;
+    }
 }
 
 async fn room(step: Step) -> Result<()> {

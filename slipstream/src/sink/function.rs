@@ -18,6 +18,9 @@ use std::marker::PhantomData;
 pub trait Fits<A, T, M> {
     /// The argument.
     fn fit(item: T) -> A;
+
+    /// How an argument is copied, if it is known how an output is.
+    fn copy_fit(copy: fn(&T) -> T) -> Option<fn(&A) -> A>;
 }
 
 /// Told apart by this, which nobody writes.
@@ -28,6 +31,10 @@ impl<T> Fits<T, T, AsItIs> for Sending {
     fn fit(item: T) -> T {
         item
     }
+
+    fn copy_fit(copy: fn(&T) -> T) -> Option<fn(&T) -> T> {
+        Some(copy)
+    }
 }
 
 /// Nothing. With one implementation the compiler would know what a sink is sent before it has looked.
@@ -37,6 +44,10 @@ pub enum Nothing {}
 impl<A> Fits<A, Nothing, Nothing> for Sending {
     fn fit(item: Nothing) -> A {
         match item {}
+    }
+
+    fn copy_fit(_: fn(&Nothing) -> Nothing) -> Option<fn(&A) -> A> {
+        None
     }
 }
 
@@ -70,12 +81,19 @@ impl<S> Answer<AFlow> for Flow<S> {}
 pub trait Settles<M>: Answer<M> {
     /// The end of it.
     fn settle(self, in_hand: InHand<'_>) -> impl Future<Output = Result<(), Interrupt>> + Send;
+
+    /// The end of it, where another counts.
+    fn wait(self) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 impl Settles<AUnit> for () {
     #[inline]
     fn settle(self, in_hand: InHand<'_>) -> impl Future<Output = Result<(), Interrupt>> + Send {
         in_hand.delivered();
+        ready(Ok(()))
+    }
+
+    fn wait(self) -> impl Future<Output = Result<(), Error>> + Send {
         ready(Ok(()))
     }
 }
@@ -85,10 +103,18 @@ impl<T: NoValue, E: SinkFailure> Settles<AResult> for Result<T, E> {
     fn settle(self, in_hand: InHand<'_>) -> impl Future<Output = Result<(), Interrupt>> + Send {
         ready(ended(self, in_hand))
     }
+
+    fn wait(self) -> impl Future<Output = Result<(), Error>> + Send {
+        ready(self.end())
+    }
 }
 
 impl<S> Settles<AFlow> for Flow<S> {
     fn settle(self, _: InHand<'_>) -> impl Future<Output = Result<(), Interrupt>> + Send {
+        ready(Ok(()))
+    }
+
+    fn wait(self) -> impl Future<Output = Result<(), Error>> + Send {
         ready(Ok(()))
     }
 }
@@ -97,6 +123,10 @@ impl<F: Future<Output: End> + Send> Settles<AFuture> for F {
     #[inline]
     async fn settle(self, in_hand: InHand<'_>) -> Result<(), Interrupt> {
         ended(self.await, in_hand)
+    }
+
+    async fn wait(self) -> Result<(), Error> {
+        self.await.end()
     }
 }
 

@@ -3,11 +3,13 @@
 //! Two questions, asked apart so that a wrong sink gives one error in the user's words: what is it (by method level,
 //! always answered), and does it take what the handler sends (one bound each, with its own message).
 
+mod batch;
 mod function;
 mod offer;
 mod outputs;
 mod print;
 
+pub use batch::{Batch, batch};
 pub use function::closure;
 pub(crate) use offer::Resource;
 pub use offer::{Declared, NotDeclared, Offer, OfferFn, OfferOther, OfferTwo};
@@ -26,6 +28,9 @@ use std::task::Poll;
 pub trait Ready<T> {
     /// Gives it one output; `at` is the sink's number in the handler's list.
     fn give(&self, item: T, step: &Step, at: usize) -> impl Future<Output = Result<(), Interrupt>> + Send;
+
+    /// Tells how an output is copied, to sinks that call again by themselves.
+    fn copied_by(&self, _: fn(&T) -> T) {}
 }
 
 /// The type of a handler's outputs, and how `print` shows it: known before there is one.
@@ -111,6 +116,7 @@ where
     Sending: Copies<T>,
 {
     let Some(retry) = step.about().policy.retry else { return send(step, at, item, sink).await };
+    sink.copied_by(Sending::copy);
     for attempt in 0..retry.times {
         // In an async block, since a function that is not async is called before anything is polled.
         let mut given = std::pin::pin!(async { send(step, at, Sending::copy(&item), sink).await });

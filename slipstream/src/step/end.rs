@@ -71,7 +71,7 @@ impl Step {
     pub(crate) fn end_now(&self, ended: Ended, count: u32) -> Option<Result<bool>> {
         self.place_behind();
         let mut buffers = self.inner.gathered.touch();
-        let (state, outputs) = (&self.inner.app.state, buffers.records.len());
+        let (state, outputs) = (&self.inner.app.state, buffers.outputs());
         let end = state.end_now(&mut buffers.txn, outputs)?;
         let stands = end.and_then(|end| self.ended(&mut buffers, end));
         let rest = buffers.is_idle();
@@ -150,7 +150,7 @@ impl Step {
 
     async fn settle(&self) -> Result<bool> {
         let Some(mut buffers) = self.inner.gathered.lend() else { return Ok(true) };
-        let outputs = buffers.records.len();
+        let outputs = buffers.outputs();
         let end = self.inner.app.state.end(&mut buffers.txn, outputs).await?;
         self.ended(&mut buffers, end)
     }
@@ -164,6 +164,9 @@ impl Step {
         for sink in buffers.rows.drain(..) {
             self.inner.outputs[sink].delivered.add(1);
             self.inner.outputs[sink].open.sub_shared(1);
+        }
+        if std::mem::take(&mut buffers.batched) > 0 {
+            self.accept_batched(&pending.clone().unwrap_or_default());
         }
         if !buffers.records.is_empty() {
             let log = self.inner.app.log()?;
@@ -201,6 +204,9 @@ impl Step {
         for sink in records.chain(buffers.rows.drain(..)) {
             self.inner.outputs[sink].open.sub_shared(1);
             self.inner.outputs[sink].withdrawn.add(1);
+        }
+        if std::mem::take(&mut buffers.batched) > 0 {
+            self.withdraw_batched();
         }
     }
 }

@@ -3,11 +3,13 @@
 //! A lane has one, used for one message after another. It knows counters, positions and the state; it does not know
 //! what a pipe, a handler or a sink is.
 
+mod batch;
 mod context;
 mod end;
 mod resumes;
 mod track;
 
+pub(crate) use batch::Delivery;
 pub use context::Ctx;
 pub(crate) use end::Ended;
 pub(crate) use resumes::Resumes;
@@ -69,8 +71,8 @@ pub(crate) struct About {
     pub(crate) policy: Policy,
     pub(crate) timeout: Option<Duration>,
     pub(crate) sinks: Vec<String>,
-    /// Whether it writes to topics, caches or channels, as far as its sinks say.
-    pub(crate) stateful: bool,
+    /// Whether it writes to topics, caches, channels or batches, as far as its sinks say.
+    pub(crate) stateful: AtomicBool,
     /// The topics and channels that it writes to, by number.
     pub(crate) writes: Vec<usize>,
     /// The queues of those channels, but not of those that it takes from itself.
@@ -95,6 +97,8 @@ struct Inner {
     /// The source whose message is in hand.
     active: AtomicUsize,
     outputs: Vec<Arc<Outputs>>,
+    /// One for each sink that is a batch, once it has been sent something.
+    batches: Vec<OnceLock<Arc<dyn batch::Batch>>>,
     gathered: Arc<Gathered>,
     /// 0 pipe, 1 handle, from 2 on a sink; plain numbers, since it is set for every message.
     stage: AtomicU32,
@@ -160,6 +164,7 @@ impl Step {
             branches,
             active: AtomicUsize::new(0),
             outputs: sinks.map(|sink| app.ledger.outputs(&about.name, sink)).collect(),
+            batches: about.sinks.iter().map(|_| OnceLock::new()).collect(),
             gathered: Gathered::new(app.state.begin()),
             stage: AtomicU32::new(IN_PIPE),
             calls: Count::default(),

@@ -27,6 +27,11 @@ impl Pending {
         self.0.fetch_add(outputs, AcqRel);
     }
 
+    /// Whether both count the same generation.
+    pub(crate) fn is(&self, other: &Pending) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn acknowledged(&self) {
         self.0.fetch_sub(1, AcqRel);
     }
@@ -72,10 +77,21 @@ impl Lanes {
         self.now.number
     }
 
+    /// Runs while no step can end.
+    pub(super) fn still<T>(&self, run: impl FnOnce() -> T) -> T {
+        let all = self.living();
+        let _locked: Vec<_> = all.iter().map(|lane| lane.lock()).collect();
+        run()
+    }
+
+    /// In the order of their beginning, in which they are locked; nobody else takes more than one.
+    fn living(&self) -> Vec<Arc<Lane>> {
+        self.all.iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// Begins the next generation between two steps: `between` runs while no step can end. Returns the one before.
     pub(super) fn turn(&mut self, epochs: u64, between: impl FnOnce()) -> Generation {
-        let all: Vec<Arc<Lane>> = self.all.iter().filter_map(Weak::upgrade).collect();
-        // In the order of their beginning; nobody else takes more than one.
+        let all = self.living();
         let mut locked: Vec<_> = all.iter().map(|lane| lane.lock()).collect();
         between();
         let next = Generation {

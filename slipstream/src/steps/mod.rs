@@ -12,6 +12,7 @@ mod queue;
 mod scan;
 mod shard;
 mod state;
+mod still;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -23,5 +24,6 @@ pub(crate) use place::{RESERVED, parse_place, place_row, resume_row};
 pub(crate) use queue::{Item, Look, Queue, Receives};
 pub(crate) use scan::{Scan, after};
 pub(crate) use state::{End, State};
+pub(crate) use still::Still;
 pub(crate) use txn::Txn;
 pub(crate) use value::{Place, Value};

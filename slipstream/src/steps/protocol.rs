@@ -227,6 +227,16 @@ impl Protocol {
         rows
     }
 
+    /// What is not in the store at one moment between two steps, and what `take` says of the store at that moment.
+    pub(crate) fn still<T>(
+        &self,
+        range: &Range<RowKey>,
+        take: impl FnOnce() -> T,
+    ) -> (BTreeMap<RowKey, Option<Value>>, T) {
+        // In this order: what is committed meanwhile is in both, and the former is right.
+        lock(&self.lanes).still(|| (self.scan(None, range), take()))
+    }
+
     /// The shards of these rows, locked in the order of their numbers.
     fn lock_all(&self, hashes: impl Iterator<Item = u64>) -> Locked<'_> {
         let mask = hashes.fold(0_u64, |mask, hash| mask | 1 << self.part(hash));

@@ -1,6 +1,5 @@
 //! Rows in order: what is not in the store yet, merged with pages of the store.
 
-use super::state::State;
 use super::value::Value;
 use crate::error::Result;
 use crate::store::{Page, RowKey};
@@ -11,6 +10,12 @@ use std::ops::Range;
 /// The first page is small, since many want one row only; each is larger than the one before, up to this.
 const FIRST_PAGE: usize = 8;
 const LARGEST_PAGE: usize = 1024;
+
+/// Where the rows of a scan are that were in the store when it began.
+pub(crate) trait Pages {
+    /// Fills a page with up to `limit` rows of a range, in order, or in reverse order from the end.
+    fn page(&self, range: &Range<RowKey>, limit: usize, reverse: bool, page: &mut Page) -> Result<()>;
+}
 
 /// A scan under way. What is written meanwhile may be seen or not.
 pub(crate) struct Scan {
@@ -36,12 +41,12 @@ impl Scan {
     /// What is made of the next row's key and value.
     pub(crate) fn next<T>(
         &mut self,
-        state: &State,
+        pages: &impl Pages,
         mut pick: impl FnMut(&[u8], &[u8]) -> Result<T>,
     ) -> Result<Option<T>> {
         loop {
             if self.at == self.stored.len() && !self.ended {
-                self.load(state)?;
+                self.load(pages)?;
             }
             let stored = self.stored.row(self.at);
             let order = match (self.overlay.front(), stored) {
@@ -63,11 +68,10 @@ impl Scan {
         }
     }
 
-    fn load(&mut self, state: &State) -> Result<()> {
+    fn load(&mut self, pages: &impl Pages) -> Result<()> {
         self.stored.clear();
         self.at = 0;
-        let Range { start, end } = &self.left;
-        state.store().page(start, end, self.page, self.reverse, &mut self.stored)?;
+        pages.page(&self.left, self.page, self.reverse, &mut self.stored)?;
         self.ended = self.stored.len() < self.page;
         self.page = (self.page * 4).min(LARGEST_PAGE);
         if let Some((last, _)) = self.stored.last() {

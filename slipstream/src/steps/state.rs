@@ -3,12 +3,13 @@
 use super::lanes::RECOVERED;
 use super::protocol::{Ended, Lookup, Outcome, Protocol};
 use super::queue::{Item, Queue, Receives};
-use super::scan::Scan;
+use super::scan::{Pages, Scan};
+use super::still::Still;
 use super::txn::Txn;
 use super::value::{Place, Value};
 use super::{Pending, place};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Row, RowKey, RowValue, Store};
+use crate::store::{Page, Row, RowKey, RowValue, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -167,8 +168,15 @@ impl State {
         Scan::new(self.protocol.scan(txn, &range), range, reverse)
     }
 
-    pub(super) fn store(&self) -> &Store {
-        &self.store
+    /// A range of rows as of this moment, between two steps.
+    pub(crate) fn still(&self, range: &Range<RowKey>) -> Result<Still> {
+        let (overlay, store) = self.protocol.still(range, || self.store.snapshot());
+        Ok(Still::new(overlay, store?))
+    }
+
+    /// Reads all that is stored and checks its checksums; the number of rows.
+    pub(crate) fn verify(&self) -> Result<u64> {
+        self.store.verify()
     }
 
     /// Tries until nobody is in the way any more.
@@ -336,11 +344,14 @@ impl State {
 
     /// Commits what has ended by now: waits for its outputs, and writes rows and positions as one record.
     ///
-    /// Returns the positions that are safe now; `None` if there was nothing to commit.
-    pub(crate) async fn commit(&self) -> Result<Option<Places>> {
+    /// `hurry` is told what counts the outputs that it waits for. Returns the positions that are safe now; `None` if there
+    /// was nothing to commit.
+    pub(crate) async fn commit(&self, hurry: impl Fn(&Pending)) -> Result<Option<Places>> {
         let mut sequence = self.committing.lock().await;
         let Some(mut cut) = self.protocol.cut() else { return Ok(None) };
         while !cut.pending.is_clear() {
+            // Each time: a step that ended before the cut may be about to say what it sends.
+            hurry(&cut.pending);
             // Acknowledgements come from the client's thread; a millisecond is far below any of their latencies.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -389,6 +400,12 @@ impl State {
             }
             tokio::time::sleep(UNTIL_SPACE).await;
         }
+    }
+}
+
+impl Pages for State {
+    fn page(&self, range: &Range<RowKey>, limit: usize, reverse: bool, page: &mut Page) -> Result<()> {
+        self.store.page(&range.start, &range.end, limit, reverse, page)
     }
 }
 

@@ -51,7 +51,6 @@ struct Opened {
 }
 
 /// The state as of one commit: it answers the same as long as it lives, and holds up the drain.
-#[allow(dead_code)] // until `Cache::snapshot` takes it
 pub(crate) struct Snapshot {
     view: Arc<View>,
     /// Keeps the directory from being opened by somebody else; `None` if there is none.
@@ -165,7 +164,6 @@ impl Store {
     }
 
     /// The state as it is now, for as long as is needed.
-    #[allow(dead_code)] // until `Cache::snapshot` takes it
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let found = self
             .with(false, |commits| Ok(Snapshot { view: commits.view(), commits: Some(commits.clone()) }))?;
@@ -176,7 +174,6 @@ impl Store {
     }
 
     /// Reads everything there is and checks all checksums; the number of rows.
-    #[allow(dead_code)] // until the tool that verifies calls it
     pub(crate) fn verify(&self) -> Result<u64> {
         let counted = self.with(false, |commits| {
             if let Some(home) = &commits.home {
@@ -237,8 +234,8 @@ impl Drop for Opened {
     }
 }
 
-#[allow(dead_code)] // until `Cache::snapshot` takes it
 impl Snapshot {
+    #[cfg(test)]
     pub(crate) fn sequence(&self) -> u64 {
         self.view.sequence
     }
@@ -254,6 +251,7 @@ impl Snapshot {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn range(
         &self,
         from: &[u8],
@@ -262,6 +260,18 @@ impl Snapshot {
         reverse: bool,
     ) -> Result<Vec<(RowKey, RowValue)>> {
         self.noted(self.view.range(from, to, limit, reverse))
+    }
+
+    /// The same into a page.
+    pub(crate) fn page(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        reverse: bool,
+        page: &mut Page,
+    ) -> Result<()> {
+        self.noted(self.view.page(from, to, limit, reverse, page))
     }
 }
 

@@ -103,6 +103,15 @@ fn commits(protocol: &Protocol, store: &Store) {
     protocol.drained(cut.generation);
 }
 
+/// What is there at any moment is whole steps, however it is spread over the shards, the cut and the store.
+fn looks(protocol: &Protocol, store: &Store) {
+    let (overlay, stored) = protocol.still(&(row(0)..row(9)), || store.lock().unwrap().clone());
+    let mut rows = stored;
+    rows.extend(overlay.into_iter().map(|(row, value)| (row, value.unwrap())));
+    let sum = rows.values().fold(0_u64, |sum, value| sum.wrapping_add(number(Some(value))));
+    assert_eq!(sum, 0, "a moment lies between two steps");
+}
+
 fn threads() {
     let protocol = Arc::new(Protocol::new(4, 0));
     let store = Store::default();
@@ -110,6 +119,10 @@ fn threads() {
         let (protocol, store) = (protocol.clone(), store.clone());
         thread::spawn(move || moves(&protocol, &store, from, to, holds))
     });
+    let looking = {
+        let (protocol, store) = (protocol.clone(), store.clone());
+        thread::spawn(move || (0..2).for_each(|_| looks(&protocol, &store)))
+    };
     for _ in 0..2 {
         commits(&protocol, &store);
         thread::yield_now();
@@ -117,6 +130,7 @@ fn threads() {
     for lane in lanes {
         lane.join().unwrap();
     }
+    looking.join().unwrap();
     commits(&protocol, &store);
     let store = store.lock().unwrap();
     assert_eq!(store.len(), 3);

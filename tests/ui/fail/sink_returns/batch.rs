@@ -1,0 +1,13 @@
+use slipstream::prelude::*;
+
+async fn insert_all(rows: Vec<u32>) -> usize {
+    rows.len()
+}
+
+#[handle(source = 0..3_u32, sink = [batch(500, millis(50), insert_all)])]
+//~                                 ^^^^^
+fn look(n: u32) -> u32 {
+    n
+}
+
+fn main() {}
