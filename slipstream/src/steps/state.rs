@@ -1,5 +1,6 @@
 //! Drives the protocol: reads through to the store, waits for holds, writes commits.
 
+use super::planted::{self, Mistake, planted};
 use super::protocol::{Ended, Lookup, Outcome, Protocol};
 use super::queue::{Item, Queue};
 use super::scan::Scan;
@@ -102,6 +103,7 @@ impl State {
 
     /// Writes a row, when the step ends.
     pub(crate) fn write(&self, txn: &mut Txn, row: &[u8], value: Option<RowValue>) {
+        planted::note(row, value.as_ref());
         self.protocol.write(txn, row, value.map(Value::Bytes));
     }
 
@@ -334,7 +336,7 @@ impl State {
     pub(crate) async fn commit(&self) -> Result<Option<Places>> {
         let mut sequence = self.committing.lock().await;
         let Some(mut cut) = self.protocol.cut() else { return Ok(None) };
-        while !cut.pending.is_clear() {
+        while !cut.pending.is_clear() && !planted(Mistake::IgnoreAcks) {
             // Acknowledgements come from the client's thread; a millisecond is far below any of their latencies.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -347,8 +349,11 @@ impl State {
         let places = places.collect();
         let rows: Vec<Row> =
             collected.into_iter().map(|(row, value)| (row, value.map(Value::into_bytes))).collect();
-        self.write_commit(*sequence + 1, rows.into()).await?;
-        *sequence += 1;
+        for rows in planted::commits(rows) {
+            self.write_commit(*sequence + 1, rows.into()).await?;
+            *sequence += 1;
+            planted::between().await;
+        }
         self.protocol.committed(&cut);
         let undrained = || self.undrained.lock().unwrap_or_else(PoisonError::into_inner);
         undrained().push_back((cut.generation, *sequence));
