@@ -4,7 +4,8 @@ use super::{any_below, app, mixed, say};
 use slipstream::prelude::*;
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// What is counted: the sum of what the messages of all lanes have added to each key.
 pub(crate) static SUMS: Cache<u64, u64> = Cache::new("sums");
@@ -40,7 +41,7 @@ pub(crate) static ENDS: [AtomicU64; 4] = [const { AtomicU64::new(u64::MAX) }; 4]
 pub(crate) const MARKS: u64 = 1 << 40;
 
 /// Whether nothing is counted, but noted what is still taken.
-pub(crate) static CHECKS: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+pub(crate) static CHECKS: AtomicBool = AtomicBool::new(false);
 
 /// The key of a message, and what it adds to it.
 pub(crate) fn share(lane: u64, index: u64) -> (u64, u64) {
@@ -151,20 +152,27 @@ pub(crate) async fn run(dir: &str, notes: &Path, ends: [u64; 3]) -> Result<()> {
         ENDS[lane as usize].store(end, Relaxed);
     }
     let notes = File::create(notes)?;
-    let running = counter(dir).start().await?;
-    say("running");
-    let ended = running.wait();
-    tokio::pin!(ended);
-    loop {
-        tokio::select! {
-            ended = &mut ended => {
+    let running = Arc::new(counter(dir).start().await?);
+    let noting = {
+        let (running, over) = (running.clone(), Arc::new(AtomicBool::new(false)));
+        let is_over = over.clone();
+        // A thread of its own: a timer of the runtime would be late by more than a commit takes.
+        let thread = std::thread::spawn(move || {
+            while !is_over.load(Relaxed) {
                 note(&running, &notes)?;
-                running.assert_conserved();
-                return ended;
+                std::thread::sleep(Duration::from_micros(200));
             }
-            () = tokio::time::sleep(millis(2)) => note(&running, &notes)?,
+            note(&running, &notes)
+        });
+        move || {
+            over.store(true, Relaxed);
+            thread.join().unwrap_or_else(|_| Err(Error::msg("what is done could not be noted")))
         }
-    }
+    };
+    say("running");
+    running.wait().await?;
+    running.assert_conserved();
+    noting()
 }
 
 fn note(running: &Running, notes: &File) -> Result<()> {
