@@ -109,6 +109,19 @@ pub(super) fn corrupt(
             chosen.iter().try_for_each(|part| put_back(dir, older, part))?;
             format!("older {} put back", chosen.join(", "))
         }
+        12 => {
+            // A write that the disk has lost.
+            let before = fs::read(older.join(&name)).ok()?;
+            let page = number(bytes.len().min(before.len()).div_ceil(4096)) * 4096;
+            let end = bytes.len().min(before.len()).min(page + 4096);
+            let (is, was) = (bytes.get_mut(page..end)?, before.get(page..end)?);
+            if is == was {
+                return None;
+            }
+            is.copy_from_slice(was);
+            fs::write(target, bytes).ok()?;
+            format!("an older page {} of {shown}", page / 4096)
+        }
         _ => {
             let others = files(dir);
             let other = others[number(others.len())].strip_prefix(dir).ok()?;
@@ -145,4 +158,4 @@ fn put_back(dir: &Path, older: &Path, part: &str) -> Option<()> {
 }
 
 /// How many kinds of damage there are.
-pub(super) const KINDS: usize = 13;
+pub(super) const KINDS: usize = 14;
