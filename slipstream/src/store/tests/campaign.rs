@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[derive(Debug, Default)]
 struct Counts {
+    /// How many corruptions of each kind could be done.
+    kinds: [usize; KINDS],
     right: usize,
     detected: usize,
     silent: Vec<String>,
@@ -101,6 +103,7 @@ fn campaign(engine: &EngineKind, rounds: usize, seed: u64) -> Counts {
                 let target = image.join(target.strip_prefix(&dir).unwrap());
                 let done = corrupt(&image, &older, &target, kind % KINDS, &mut |bound| random.below(bound));
                 if let Some(done) = done {
+                    counts.kinds[kind % KINDS] += 1;
                     match catch_unwind(AssertUnwindSafe(|| judge(&image, engine, &history))) {
                         Ok(Seen { has_lied: true, .. }) => counts.silent.push(done),
                         Ok(Seen { error: true, .. }) => counts.detected += 1,
@@ -116,7 +119,8 @@ fn campaign(engine: &EngineKind, rounds: usize, seed: u64) -> Counts {
         why.iter().for_each(|why| println!("{what}: {why}, by seed {seed}"));
     }
     println!(
-        "campaign: right {} detected {} silent {} panicked {}",
+        "campaign: kinds {KINDS} least {} right {} detected {} silent {} panicked {}",
+        counts.kinds.iter().min().unwrap(),
         counts.right,
         counts.detected,
         counts.silent.len(),
