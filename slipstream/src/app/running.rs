@@ -217,12 +217,19 @@ impl Running {
     ///
     /// # Errors
     /// If called inside of a handler or a sink, which could only wait for itself; or if the store cannot be written.
+    ///
+    /// # Cancel safety
+    /// Dropping the future only stops waiting: the commit goes on.
     pub async fn flush(&self) -> Result<()> {
         if scope::current(|| "flush".to_owned()).is_ok_and(|current| current.step.is_some()) {
             let text = "`flush` inside of a handler or a sink would wait for itself: the step commits when it has ended";
             return Err(Error::new(ErrorKind::Misuse, text));
         }
-        supervise::commit(&self.app).await
+        // A task of its own: a commit that is dropped halfway would be in the way of all others.
+        let app = self.app.clone();
+        let committed = tokio::spawn(async move { supervise::commit(&app).await }).await;
+        committed
+            .unwrap_or_else(|error| Err(Error::caused(ErrorKind::Store, "the commit did not end", error)))
     }
 
     /// Both ledgers as they are now. Columns are read one after another: while lanes run, they need not add up.

@@ -46,7 +46,8 @@ async fn main() -> Result<()> {
             counting::run(dir, Path::new(notes), [pool.parse()?, parted.parse()?, feed.parse()?]).await
         }
         ["check", dir] => checking::run(dir).await,
-        ["fill", dir, rounds] => filling::run(dir, rounds.parse()?).await,
-        _ => Err(Error::msg("`count DIR NOTES END END END`, `check DIR` or `fill DIR ROUNDS`")),
+        ["fill", dir, notes] => filling::run(dir, Path::new(notes)).await,
+        ["filled", dir] => filling::check(dir).await,
+        _ => Err(Error::msg("`count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`")),
     }
 }
