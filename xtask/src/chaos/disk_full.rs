@@ -1,7 +1,7 @@
 //! `disk-full`: the disk of a state gets full while an app writes, and later has space again. Commits wait meanwhile, go on
 //! without a restart, and nothing is lost.
 
-use super::{Builds, Options, Random, number, program};
+use super::{Builds, Options, Random, Verdict, number, program};
 use crate::machine;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,8 +21,11 @@ const DISK_MIB: u64 = 256;
 /// The library leaves so much free.
 const LOW_WATER_MIB: u64 = 32;
 
-/// How much the program finds free before each round, above that.
+/// How much the program finds free above that, to fill it up by itself.
 const HEADROOM_MIB: u64 = 3;
+
+/// How much is given back.
+const ROOM_MIB: u64 = 96;
 
 /// How long nothing may be committed before it counts as paused.
 const PAUSE: Duration = Duration::from_millis(1500);
@@ -30,22 +33,18 @@ const PAUSE: Duration = Duration::from_millis(1500);
 /// How long anything may take.
 const LONG: Duration = Duration::from_secs(60);
 
-pub(super) fn run(builds: Builds, options: &mut Options) -> Result<bool> {
+pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
     let rounds = if options.short { SHORT_ROUNDS } else { ROUNDS };
     let mut random = Random::new(options.seed());
     let disk = match Disk::mount() {
         Ok(disk) => disk,
-        Err(why) => {
-            println!("!!! disk-full DID NOT RUN: {why:#}");
-            println!("disk-full: 0 rounds, skipped");
-            return Ok(true);
-        }
+        Err(why) => return Ok(Verdict::Skipped(format!("{why:#}"))),
     };
     let mut filler = Filler::start(&program(builds)?, &disk)?;
     let (mut longest, mut pauses) = (Duration::ZERO, 0);
     for round in 1..=rounds {
-        disk.leave(LOW_WATER_MIB + HEADROOM_MIB)?;
         filler.goes_on()?;
+        disk.leave(LOW_WATER_MIB + HEADROOM_MIB)?;
         // Every other time somebody else takes what is left, to the last byte.
         let all = round.is_multiple_of(2);
         if all {
@@ -55,7 +54,7 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<bool> {
         pauses += 1;
         let committed = filler.committed()?;
         let begun = Instant::now();
-        disk.leave(LOW_WATER_MIB + HEADROOM_MIB + random.below(16))?;
+        disk.leave(ROOM_MIB)?;
         filler.wait_for("a commit after there was space", |filler| Ok(filler.committed()? > committed))?;
         longest = longest.max(begun.elapsed());
         println!(
@@ -64,7 +63,6 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<bool> {
             begun.elapsed().as_millis()
         );
     }
-    disk.leave(DISK_MIB)?;
     let waits = filler.waits()?;
     let written = filler.end()?;
     let checked = machine::output(
@@ -78,7 +76,7 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<bool> {
          {} ms, {written} messages, lost {lost}",
         longest.as_millis()
     );
-    Ok(lost == 0)
+    Ok(Verdict::of(lost == 0))
 }
 
 /// A small disk of its own, of which a file takes what is not to be free.
