@@ -346,3 +346,20 @@ async fn a_tick_that_never_comes_is_waited_for() {
         assert_eq!(counts(&running, "never_ticks").taken, 0);
     }
 }
+
+static FLUSHED: Cache<u32, u32> = Cache::new("flushed");
+
+#[tokio::test]
+async fn a_flush_that_is_given_up_holds_back_no_commit() {
+    use futures_util::FutureExt as _;
+    let broker = testing::Broker::new();
+    let running = broker.app().start_idle().await.unwrap();
+    running.enter(|| FLUSHED.put(&1, &1)).unwrap();
+    assert!(running.flush().now_or_never().is_none(), "it has to wait for the commit");
+    running.enter(|| FLUSHED.put(&2, &2)).unwrap();
+    running.stop().await.unwrap();
+    drop(running);
+    let again = broker.app().start_idle().await.unwrap();
+    let kept = again.enter(|| FLUSHED.iter().collect::<Result<Vec<_>>>()).unwrap();
+    assert_eq!(kept, [(1, 1), (2, 2)]);
+}

@@ -7,6 +7,7 @@
 
 mod bench;
 mod builds;
+mod chaos;
 mod expand;
 mod kafka;
 mod machine;
@@ -28,6 +29,8 @@ usage: cargo xtask COMMAND
   recipes [NAME..]          run the examples and compare what they print
   kafka start|stop|status   a real broker on this machine
   bench NAME [ARG..]        a benchmark beside its baseline
+  chaos NAME [--short] [--seed N] [--kills N]
+                            state-kill, corruption or disk-full: the state must come out right
   expand NAME               what the macros make of an example
 ";
 
@@ -55,6 +58,7 @@ fn dispatch(args: &[&str]) -> Result<bool> {
         ["kafka", "stop"] => kafka::stop().map(|()| true),
         ["kafka", "status"] => kafka::print_status(),
         ["bench", name, rest @ ..] => bench::run(name, rest),
+        ["chaos", name, rest @ ..] => chaos::command(name, rest),
         ["expand", name] => expand::run(name),
         [] | ["help" | "-h" | "--help"] => {
             print!("{HELP}");

@@ -218,13 +218,20 @@ impl Running {
     ///
     /// # Errors
     /// If called inside of a handler or a sink, which could only wait for itself; or if the store cannot be written.
+    ///
+    /// # Cancel safety
+    /// Dropping the future only stops waiting: the commit goes on.
     pub async fn flush(&self) -> Result<()> {
         let in_step = scope::current(|| "flush".to_owned()).is_ok_and(|current| current.step.is_some());
         if in_step || scope::is_delivering() {
             let text = "`flush` inside of a handler or a sink would wait for itself: the step commits when it has ended";
             return Err(Error::new(ErrorKind::Misuse, text));
         }
-        supervise::commit(&self.app).await
+        // A task of its own: a commit that is dropped halfway would be in the way of all others.
+        let app = self.app.clone();
+        let committed = tokio::spawn(async move { supervise::commit(&app).await }).await;
+        committed
+            .unwrap_or_else(|error| Err(Error::caused(ErrorKind::Store, "the commit did not end", error)))
     }
 
     /// Reads all that is stored, checks all checksums, and returns how many rows there are: entries of caches, positions,

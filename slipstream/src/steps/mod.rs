@@ -7,6 +7,7 @@
 mod holds;
 mod lanes;
 mod place;
+mod planted;
 mod protocol;
 mod queue;
 mod scan;

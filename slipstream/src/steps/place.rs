@@ -19,6 +19,11 @@ pub(crate) fn resume_row(source: &str, handler: &str) -> RowKey {
     row.into()
 }
 
+/// Whether a row is a position.
+pub(super) fn is_position(row: &[u8]) -> bool {
+    [PLACES, RESUMES].iter().any(|name| row.starts_with(&store::prefix(name)))
+}
+
 /// The rows of all positions whose names start like this.
 pub(super) fn rows_named(start: &str) -> (RowKey, RowKey) {
     let from = row(start);

@@ -7,7 +7,7 @@ use super::scan::{Pages, Scan};
 use super::still::Still;
 use super::txn::Txn;
 use super::value::{Place, Value};
-use super::{Pending, place};
+use super::{Pending, place, planted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Page, Row, RowKey, RowValue, Store};
 use std::collections::{BTreeMap, VecDeque};
@@ -104,6 +104,7 @@ impl State {
 
     /// Writes a row, when the step ends.
     pub(crate) fn write(&self, txn: &mut Txn, row: &[u8], value: Option<RowValue>) {
+        planted::note(row, value.as_ref());
         self.protocol.write(txn, row, value.map(Value::Bytes));
     }
 
@@ -364,8 +365,11 @@ impl State {
         let places = places.collect();
         let rows: Vec<Row> =
             collected.into_iter().map(|(row, value)| (row, value.map(Value::into_bytes))).collect();
-        self.write_commit(*sequence + 1, rows.into()).await?;
-        *sequence += 1;
+        for rows in planted::commits(rows) {
+            self.write_commit(*sequence + 1, rows.into()).await?;
+            *sequence += 1;
+            planted::between().await;
+        }
         self.protocol.committed(&cut);
         let undrained = || self.undrained.lock().unwrap_or_else(PoisonError::into_inner);
         undrained().push_back((cut.generation, *sequence));

@@ -204,6 +204,11 @@ impl Found {
                 expected.max(begins - 1),
             ));
         }
+        // A drain syncs the fence first: one that is behind the engine has gone back, and no longer says how far the log
+        // must come.
+        if fence.sequence < have {
+            return Err(rolled_back(dir, fence.sequence, have));
+        }
         // The engine is ahead, and the rest of the log would hide newer rows.
         if !self.records.is_empty() && self.newest() < have {
             return Err(rolled_back(dir, self.newest(), have));

@@ -169,6 +169,26 @@ fn state_that_has_gone_back_says_from_where_to_where() {
 }
 
 #[test]
+fn a_fence_and_a_log_that_have_gone_back_behind_the_engine_are_told() {
+    let (dir, old) = (home(), home());
+    let store = Store::open(options(dir.path(), dump())).unwrap();
+    for sequence in 1..=5 {
+        store.commit(sequence, vec![row("a", "1")]).unwrap();
+        match sequence {
+            2 => copy_dir(dir.path(), old.path()),
+            4 => assert!(store.drain_now().is_ok()),
+            _ => {}
+        }
+    }
+    drop(store);
+    std::fs::copy(old.path().join("FENCE"), dir.path().join("FENCE")).unwrap();
+    std::fs::remove_dir_all(dir.path().join("log")).unwrap();
+    copy_dir(&old.path().join("log"), &dir.path().join("log"));
+    let error = Store::open(options(dir.path(), dump())).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::StateRolledBack, "{error}");
+}
+
+#[test]
 fn an_engine_that_has_gone_back_is_brought_forward_if_the_log_still_can() {
     let dir = home();
     let [engine, log] = ["dump", "log"].map(|name| dir.path().join(name));

@@ -65,24 +65,97 @@ pub(super) fn corrupt(
         6 => {
             // All files of its directory, unless that is the whole of it.
             let part = name.parent().filter(|part| !part.as_os_str().is_empty())?;
-            fs::remove_dir_all(dir.join(part)).ok()?;
-            for file in files(older).iter().filter_map(|file| file.strip_prefix(older).ok()) {
-                if file.starts_with(part) {
-                    fs::create_dir_all(dir.join(file).parent()?).ok()?;
-                    fs::copy(older.join(file), dir.join(file)).ok()?;
-                }
-            }
+            put_back(dir, older, part.to_str()?)?;
             format!("an older {} put back", part.display())
         }
-        _ => {
+        7 => {
             let at = number(bytes.len());
             let length = 1 + number(64);
             bytes.iter_mut().skip(at).take(length).for_each(|byte| *byte = number(256) as u8);
             fs::write(target, bytes).ok()?;
             format!("{length} bytes of {shown} overwritten at {at}")
         }
+        8 => {
+            // As a crash may leave it: its length is there, what was written last is not.
+            let at = number(bytes.len());
+            bytes.get_mut(at..).filter(|end| end.iter().any(|byte| *byte != 0))?.fill(0);
+            fs::write(target, bytes).ok()?;
+            format!("{shown} zeroed from {at}")
+        }
+        9 => {
+            let length = 1 + number(5000);
+            bytes.extend(std::iter::repeat_with(|| number(256) as u8).take(length));
+            fs::write(target, bytes).ok()?;
+            format!("{length} bytes behind the end of {shown}")
+        }
+        10 => {
+            let part = name.components().next()?;
+            match dir.join(part) {
+                part if part.is_dir() => fs::remove_dir_all(part).ok()?,
+                _ => return None, // as 3
+            }
+            format!("all of {} removed", part.as_os_str().display())
+        }
+        11 => {
+            let parts = parts(dir);
+            // Some, but not all: a whole state of before cannot be told from one that has come no further.
+            let chosen = 1 + number((1 << parts.len()) - 2);
+            let chosen: Vec<_> = parts
+                .into_iter()
+                .enumerate()
+                .filter(|(at, _)| chosen >> at & 1 == 1)
+                .map(|(_, part)| part)
+                .collect();
+            chosen.iter().try_for_each(|part| put_back(dir, older, part))?;
+            format!("older {} put back", chosen.join(", "))
+        }
+        12 => {
+            // A write that the disk has lost.
+            let before = fs::read(older.join(&name)).ok()?;
+            let page = number(bytes.len().min(before.len()).div_ceil(4096)) * 4096;
+            let end = bytes.len().min(before.len()).min(page + 4096);
+            let (is, was) = (bytes.get_mut(page..end)?, before.get(page..end)?);
+            if is == was {
+                return None;
+            }
+            is.copy_from_slice(was);
+            fs::write(target, bytes).ok()?;
+            format!("an older page {} of {shown}", page / 4096)
+        }
+        _ => {
+            let others = files(dir);
+            let other = others[number(others.len())].strip_prefix(dir).ok()?;
+            if *other == name {
+                return None;
+            }
+            fs::copy(dir.join(other), target).ok()?;
+            format!("{} in the place of {shown}", other.display())
+        }
     })
 }
 
+/// What the directory has at its top, but for what only says who uses it.
+fn parts(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut parts: Vec<String> = entries.filter(|name| name != "LOCK").collect();
+    parts.sort();
+    parts
+}
+
+/// Puts a file or a directory back as it was at the earlier time.
+fn put_back(dir: &Path, older: &Path, part: &str) -> Option<()> {
+    if dir.join(part).is_file() {
+        return fs::copy(older.join(part), dir.join(part)).ok().map(drop);
+    }
+    fs::remove_dir_all(dir.join(part)).ok()?;
+    for file in files(older).iter().filter_map(|file| file.strip_prefix(older).ok()) {
+        if file.starts_with(part) {
+            fs::create_dir_all(dir.join(file).parent()?).ok()?;
+            fs::copy(older.join(file), dir.join(file)).ok()?;
+        }
+    }
+    Some(())
+}
+
 /// How many kinds of damage there are.
-pub(super) const KINDS: usize = 8;
+pub(super) const KINDS: usize = 14;
