@@ -5,7 +5,6 @@ use super::{InHand, Ready, Sending, Shown};
 use crate::error::{BoxError, Error};
 use crate::flow::Flow;
 use crate::step::{Interrupt, Step};
-use futures_util::future::Either;
 use std::future::{Future, ready};
 use std::marker::PhantomData;
 
@@ -192,14 +191,12 @@ where
     R: Settles<M>,
 {
     #[inline]
-    fn give(&self, item: T, step: &Step, at: usize) -> impl Future<Output = Result<(), Interrupt>> + Send {
-        if step.is_untouched() {
-            return Either::Left(self.call(item, step, at, InHand::take(step.outputs(at))));
+    async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
+        let mut in_hand = InHand::take(step.outputs(at));
+        if !step.is_untouched() {
+            in_hand = Box::pin(in_hand.held(step)).await?;
         }
-        Either::Right(Box::pin(async move {
-            let in_hand = InHand::take(step.outputs(at)).held(step).await?;
-            self.call(item, step, at, in_hand).await
-        }))
+        self.call(item, step, at, in_hand).await
     }
 }
 
