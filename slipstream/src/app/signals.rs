@@ -3,14 +3,20 @@
 //! Signals are the process's, and once heard of they stay with us: where no app listens, they end the process, as they
 //! would have by themselves.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, mpsc};
 use tokio::sync::watch;
 
 /// How often the process has been told.
 static TOLD: LazyLock<watch::Sender<u32>> = LazyLock::new(|| {
     // On a thread of its own: a handler that blocks its thread may block the one that the runtime hears of signals by.
-    if let Err(error) = std::thread::Builder::new().name("slipstream-signals".to_owned()).spawn(listen) {
-        tracing::warn!(%error, "signals end the process at once: there is no thread to hear them");
+    let (ready, heard) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("slipstream-signals".to_owned());
+    match thread.spawn(move || listen(ready)) {
+        // From here on a signal is heard; an error means that none can be.
+        Ok(_) => drop(heard.recv()),
+        Err(error) => {
+            tracing::warn!(%error, "signals end the process at once: there is no thread to hear them");
+        }
     }
     watch::channel(0).0
 });
@@ -37,9 +43,9 @@ impl Signals {
     }
 }
 
-fn listen() {
+fn listen(ready: mpsc::Sender<()>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-    runtime.block_on(listening());
+    runtime.block_on(listening(ready));
 }
 
 /// An app is told; without one the process ends, with the code that a shell gives for the signal.
@@ -54,7 +60,7 @@ fn tell(code: i32) {
 const INTERRUPTED: i32 = 130;
 
 #[cfg(unix)]
-async fn listening() {
+async fn listening(ready: mpsc::Sender<()>) {
     /// Of a process that was asked to end.
     const TERMINATED: i32 = 143;
     use tokio::signal::unix::{SignalKind, signal};
@@ -63,6 +69,7 @@ async fn listening() {
     else {
         return;
     };
+    let _ = ready.send(()); // it waits for this
     loop {
         tokio::select! {
             _ = interrupt.recv() => tell(INTERRUPTED),
@@ -72,7 +79,8 @@ async fn listening() {
 }
 
 #[cfg(not(unix))]
-async fn listening() {
+async fn listening(ready: mpsc::Sender<()>) {
+    drop(ready);
     while tokio::signal::ctrl_c().await.is_ok() {
         tell(INTERRUPTED);
     }
