@@ -58,7 +58,7 @@ fn dispatch(args: &[&str]) -> Result<bool> {
         ["kafka", "stop"] => kafka::stop().map(|()| true),
         ["kafka", "status"] => kafka::print_status(),
         ["bench", name, rest @ ..] => bench::run(name, rest),
-        ["chaos", name, rest @ ..] => chaos::run(name, rest),
+        ["chaos", name, rest @ ..] => chaos::command(name, rest),
         ["expand", name] => expand::run(name),
         [] | ["help" | "-h" | "--help"] => {
             print!("{HELP}");

@@ -5,7 +5,7 @@
 use crate::kafka::{self, Broker};
 use crate::redis::Redis;
 use crate::report::{Outcome, Report};
-use crate::{builds, machine, recipes, tidy};
+use crate::{builds, chaos, machine, recipes, tidy};
 use anyhow::{Result, bail};
 use std::process::Command;
 
@@ -32,6 +32,9 @@ pub(crate) fn run(strict: bool) -> Result<bool> {
     stage("start kafka", &mut || Ok(keep(&mut broker, kafka::start())));
     stage("start redis", &mut || Ok(keep(&mut redis, Redis::start())));
     stage("tests, all packages with kafka", &mut || with_servers(broker.as_ref(), redis.as_ref()));
+    for name in chaos::NAMES {
+        stage(&format!("chaos {name}"), &mut || chaos::short(name));
+    }
     stage("recipes", &mut || {
         let all_well = recipes::run(&[], strict, broker.as_ref())?;
         if all_well { Ok(Outcome::Passed) } else { bail!("see the differences above") }

@@ -5,26 +5,23 @@
 use crate::store::{Row, RowKey, RowValue};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mistake {
+enum Mistake {
     /// Positions are committed before the rows that belong to them.
     PositionFirst,
-    /// A commit does not wait for the acknowledgements of its records.
-    IgnoreAcks,
     /// A commit also has what steps wrote that have not ended.
     Unfinished,
 }
 
 #[cfg(not(debug_assertions))]
-pub(super) const fn planted(_: Mistake) -> bool {
+const fn planted(_: Mistake) -> bool {
     false
 }
 
 #[cfg(debug_assertions)]
-pub(super) fn planted(mistake: Mistake) -> bool {
+fn planted(mistake: Mistake) -> bool {
     static PLANTED: std::sync::OnceLock<Option<Mistake>> = std::sync::OnceLock::new();
     let read = || match std::env::var("SLIPSTREAM_PLANTED").ok()?.as_str() {
         "position-first" => Some(Mistake::PositionFirst),
-        "ignore-acks" => Some(Mistake::IgnoreAcks),
         "unfinished" => Some(Mistake::Unfinished),
         _ => None,
     };

@@ -1,7 +1,7 @@
 //! `corruption`: files of a state are damaged in each way that we know, and it answers rightly or with an error. The campaign
 //! is a test of the library, which knows the store; this says how long it is.
 
-use super::{Builds, Options, number};
+use super::{Builds, Options, Verdict, number};
 use crate::machine;
 use anyhow::{Context, Result};
 
@@ -14,7 +14,7 @@ const SEEDS: u64 = 4;
 
 const NUMBERS: [&str; 6] = ["kinds", "least", "right", "detected", "silent", "panicked"];
 
-pub(super) fn run(builds: Builds, options: &mut Options) -> Result<bool> {
+pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
     let (seeds, rounds) = if options.short { (1, SHORT_ROUNDS) } else { (SEEDS, ROUNDS) };
     let mut sums = [0; NUMBERS.len()];
     for seed in options.seed()..options.seed() + seeds {
@@ -30,7 +30,7 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<bool> {
          silent {silent}, panicked {panicked}",
         right + detected + silent + panicked
     );
-    Ok(silent + panicked == 0)
+    Ok(Verdict::of(silent + panicked == 0))
 }
 
 /// What became of one history, by the names above.

@@ -6,6 +6,7 @@ mod corruption;
 mod disk_full;
 mod state_kill;
 
+use crate::report::Outcome;
 use crate::{builds, machine};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -13,29 +14,57 @@ use std::path::{Path, PathBuf};
 /// What is built for a command that was typed, and within `cargo xtask test`, where another set of packages or features
 /// would be built anew.
 #[derive(Clone, Copy)]
-pub(crate) struct Builds {
-    pub(crate) program: &'static [&'static str],
-    pub(crate) library: &'static [&'static str],
+struct Builds {
+    program: &'static [&'static str],
+    library: &'static [&'static str],
 }
 
 const ALONE: Builds = Builds { program: &["-p", "slipstream-tests"], library: &["-p", "slipstream-rs"] };
-pub(crate) const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, library: builds::KAFKA };
+const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, library: builds::KAFKA };
 
-/// The short form of each, as part of the test.
-pub(crate) const SHORT: [&str; 3] = ["state-kill", "corruption", "disk-full"];
+pub(crate) const NAMES: [&str; 3] = ["state-kill", "corruption", "disk-full"];
 
-/// Whether all came out right; an error is for what could not even be tried.
-pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool> {
-    with(ALONE, name, rest)
+/// How it came out; an error is for what could not even be tried.
+pub(crate) enum Verdict {
+    Right,
+    Wrong,
+    /// Not run, and why.
+    Skipped(String),
 }
 
-pub(crate) fn with(builds: Builds, name: &str, rest: &[&str]) -> Result<bool> {
+impl Verdict {
+    fn of(is_right: bool) -> Self {
+        if is_right { Verdict::Right } else { Verdict::Wrong }
+    }
+}
+
+pub(crate) fn command(name: &str, rest: &[&str]) -> Result<bool> {
+    Ok(match run(ALONE, name, rest)? {
+        Verdict::Right => true,
+        Verdict::Wrong => false,
+        Verdict::Skipped(why) => {
+            println!("!!! {name} DID NOT RUN: {why}");
+            !machine::is_ci()
+        }
+    })
+}
+
+/// The short form, as a stage of the test.
+pub(crate) fn short(name: &str) -> Result<Outcome> {
+    match run(AMONG_TESTS, name, &["--short"])? {
+        Verdict::Right => Ok(Outcome::Passed),
+        Verdict::Wrong => bail!("see its numbers above"),
+        Verdict::Skipped(why) => Ok(Outcome::Skipped(why)),
+    }
+}
+
+fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
     let mut options = Options::parse(rest)?;
     let run = match name {
         "state-kill" => state_kill::run,
         "corruption" => corruption::run,
         "disk-full" => disk_full::run,
-        _ => bail!("no `cargo xtask chaos {name}`: there are {}", SHORT.join(", ")),
+        _ => bail!("no `cargo xtask chaos {name}`: there are {}", NAMES.join(", ")),
     };
     println!("seed {}", options.seed());
     run(builds, &mut options)

@@ -1,7 +1,7 @@
 //! `state-kill`: a process that counts is killed at random moments. After each kill every sum is what the positions say:
 //! nothing lost, nothing doubled.
 
-use super::{Builds, Options, Random, copy, number, program};
+use super::{Builds, Options, Random, Verdict, copy, number, program};
 use crate::machine;
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -45,7 +45,7 @@ impl Sums {
     }
 }
 
-pub(super) fn run(builds: Builds, options: &mut Options) -> Result<bool> {
+pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
     let mut random = Random::new(options.seed());
     if let Some(plant) = &options.plant
         && !PLANTS.contains(&plant.as_str())
@@ -75,7 +75,8 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<bool> {
     if sums.unopened == 0 {
         counter.ended(Ends(ends.0.map(|end| end + MORE)), &mut sums)?;
     }
-    if !sums.is_right() {
+    let is_right = sums.is_right();
+    if !is_right {
         println!("the state is left in {}", home.keep().display());
     }
     let Sums { kills, hits, conflicts, retries, lost, doubled, unopened, longest } = sums;
@@ -85,7 +86,7 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<bool> {
          {unopened}",
         longest.as_millis()
     );
-    Ok(sums.is_right())
+    Ok(Verdict::of(is_right))
 }
 
 /// Where the sources end: that of the pool, that with the yields, and that which fills the channel.
