@@ -143,7 +143,7 @@ fn part_key(key: &[u8], index: u32) -> Vec<u8> {
 fn wrong(doing: &str, path: &Path, error: sled::Error) -> Error {
     use sled::Error::{Corruption, Io, ReportableBug, Unsupported};
     match error {
-        Io(error) if error.raw_os_error().is_some() => failed(doing, path, error),
+        Io(error) if error.raw_os_error().is_some() || is_copy(&error) => failed(doing, path, error),
         // An I/O error that is not the system's is what sled says about bytes that it cannot make sense of.
         Io(_) | Corruption { .. } | Unsupported(_) | ReportableBug(_) => {
             damaged(path, "sled found bytes that it did not write")
@@ -153,6 +153,12 @@ fn wrong(doing: &str, path: &Path, error: sled::Error) -> Error {
             Error::caused(ErrorKind::Store, text, error)
         }
     }
+}
+
+/// Whether it is sled's copy of an error of the system, or a copy of that, as it gives them to all who come after the
+/// first: of what that was they have the kind and the text.
+fn is_copy(error: &std::io::Error) -> bool {
+    error.to_string().contains("Os { code")
 }
 
 impl Engine for Sled {
@@ -189,5 +195,21 @@ impl Engine for Sled {
             sync_tree(&self.path).map_err(|error| failed("synced", &self.path, error))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn a_full_disk_is_no_damage_however_often_sled_tells_of_it() {
+        let first = sled::Error::Io(io::Error::from_raw_os_error(28));
+        for error in [first.clone().clone(), first.clone(), first] {
+            assert_eq!(wrong("written", Path::new("state"), error).kind(), ErrorKind::NoSpace);
+        }
+        let bytes = sled::Error::Io(io::Error::other("crc mismatch"));
+        assert_eq!(wrong("read", Path::new("state"), bytes).kind(), ErrorKind::Corrupt);
     }
 }

@@ -1,7 +1,7 @@
 //! `disk-full`: the disk of a state gets full while an app writes, and later has space again. Commits wait meanwhile, go on
 //! without a restart, and nothing is lost.
 
-use super::{Builds, Options, Random, Verdict, number, program};
+use super::{Builds, Options, Random, Verdict, copy, number, program};
 use crate::machine;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,6 +27,9 @@ const HEADROOM_MIB: u64 = 3;
 /// How much is given back.
 const ROOM_MIB: u64 = 96;
 
+/// How long the program is left to fill the disk by itself: it does not once it writes its rows anew.
+const ALONE: Duration = Duration::from_secs(3);
+
 /// How long nothing may be committed before it counts as paused.
 const PAUSE: Duration = Duration::from_millis(1500);
 
@@ -40,7 +43,17 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
         Ok(disk) => disk,
         Err(why) => return Ok(Verdict::Skipped(format!("{why:#}"))),
     };
-    let mut filler = Filler::start(&program(builds)?, &disk)?;
+    let found = fill(&program(builds)?, &disk, rounds, &mut random);
+    if !matches!(found, Ok(Verdict::Right)) && disk.state().exists() {
+        let kept = tempfile::tempdir()?.keep();
+        copy(&disk.state(), &kept)?;
+        println!("a copy of the state is in {}", kept.display());
+    }
+    found
+}
+
+fn fill(program: &Path, disk: &Disk, rounds: u64, random: &mut Random) -> Result<Verdict> {
+    let mut filler = Filler::start(program, disk)?;
     let (mut longest, mut pauses) = (Duration::ZERO, 0);
     for round in 1..=rounds {
         filler.goes_on()?;
@@ -50,7 +63,7 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
         if all {
             std::thread::sleep(Duration::from_millis(random.below(500)));
         }
-        filler.pauses(&disk, if all { 0 } else { LOW_WATER_MIB - 1 - random.below(LOW_WATER_MIB / 2) })?;
+        filler.pauses(disk, if all { 0 } else { LOW_WATER_MIB - 1 - random.below(LOW_WATER_MIB / 2) })?;
         pauses += 1;
         let committed = filler.committed()?;
         let begun = Instant::now();
@@ -190,7 +203,13 @@ impl Filler {
         if leaves == 0 {
             disk.leave(0)?;
         }
-        self.wait_for("a commit that waits for space", |filler| Ok(filler.waits()? > waits))?;
+        let begun = Instant::now();
+        self.wait_for("a commit that waits for space", |filler| {
+            if begun.elapsed() > ALONE {
+                disk.leave(leaves)?;
+            }
+            Ok(filler.waits()? > waits)
+        })?;
         let mut since = (self.committed()?, Instant::now());
         self.wait_for("a pause", |filler| {
             if disk.free()? > leaves << 20 {

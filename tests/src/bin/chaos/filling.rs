@@ -25,6 +25,12 @@ fn numbers(Resume(last): Resume<u64>) -> impl Stream<Item = At<u64, u64>> {
 #[handle(source = numbers, sink = [ROWS])]
 async fn write(n: &u64) -> Result<(u64, String)> {
     WRITTEN.put(&(), &(n + 1))?;
+    // A row of before, which must be there as it was.
+    if let Some(before) = n.checked_sub(1 + mixed(*n) % KEYS).map(row)
+        && ROWS.get(&before.0)? != Some(before.1)
+    {
+        return Err(Error::msg(format!("row {} is not as it was written", before.0)));
+    }
     if n.is_multiple_of(4) {
         tokio::time::sleep(millis(1)).await;
     }
