@@ -1,13 +1,14 @@
 //! An opened store: commits go into the log and are seen at once; the drain takes them into the engine behind.
 
 use super::disk::Disk;
-use super::drain::{Draining, How, Signals};
-use super::engine::{Guarded, Row};
+use super::engine::Guarded;
 use super::errors::failed;
 use super::fence::Fence;
 use super::lock::Lock;
 use super::log::Log;
 use super::options::OnLoss;
+use super::row::Row;
+use super::signals::{Draining, How, Signals};
 use super::view::{OWN, Run, View};
 use crate::error::{Error, ErrorKind, Result};
 use std::path::PathBuf;

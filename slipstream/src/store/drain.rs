@@ -2,14 +2,16 @@
 
 use super::commits::{Commits, lock};
 use super::disk::{sync_path, sync_tree};
-use super::engine::{Engine, Row};
+use super::engine::Engine;
 use super::envelope;
 use super::errors::{failed, rolled_back};
 use super::fence;
 use super::log::Log;
 use super::manifest::Manifest;
+use super::row::Row;
+use super::signals::{FAILURES, How};
 use super::view::{OWN, View};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use std::path::Path;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -26,42 +28,8 @@ const GATHERED: Duration = Duration::from_secs(1);
 /// With so many runs a look-up has too many places to search.
 const RUNS: usize = 24;
 
-/// After so many failures in a row commits are refused.
-const FAILURES: u32 = 5;
-
 /// The row of the engine that says up to where it has all.
 const DRAINED: &[u8] = &[OWN, b'd'];
-
-/// How far the engine is.
-pub(super) struct Draining {
-    /// As the manifest has it.
-    pub(super) drained: u64,
-    /// The engine has failed: it is opened anew before it is written to again.
-    pub(super) is_broken: bool,
-}
-
-/// Between the drain's thread and those who commit.
-#[derive(Default)]
-pub(super) struct Signals {
-    stop: bool,
-    failures: u32,
-    error: Option<Error>,
-}
-
-impl Signals {
-    /// Why nothing is drained any more.
-    pub(super) fn given_up(&self) -> Option<Error> {
-        if self.failures < FAILURES { None } else { self.error.as_ref().map(Error::copy) }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
-    /// In slices, and after those who read from an older view.
-    InSlices,
-    /// Without a pause; not at all while somebody reads from an older view.
-    AtOnce,
-}
 
 impl Commits {
     /// The life of the drain's thread.

@@ -6,19 +6,11 @@
 use super::disk::Durability;
 use super::errors::damaged;
 use super::page::Page;
+use super::row::Row;
 use crate::error::{Error, ErrorKind, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-
-/// A row's key. On disk: the name, 0, the shard, and the key's own bytes.
-pub(crate) type RowKey = Arc<[u8]>;
-
-/// A row's value.
-pub(crate) type RowValue = Arc<[u8]>;
-
-/// A row: its key, and its value or `None` for a deletion.
-pub(crate) type Row = (RowKey, Option<RowValue>);
 
 /// An engine that keeps rows.
 pub(crate) trait Engine: Send + Sync {

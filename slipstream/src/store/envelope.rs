@@ -1,7 +1,7 @@
 //! What stands around a value in an engine, so that none is ever answered that was not written.
 
-use super::engine::RowValue;
 use super::errors::damaged_row;
+use super::row::RowValue;
 use crate::error::Result;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 

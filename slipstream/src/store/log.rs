@@ -1,9 +1,9 @@
 //! The files of the commit log: appended to, read at opening, and deleted when the engine has all that is in them.
 
 use super::disk::Disk;
-use super::engine::Row;
 use super::errors::{damaged, failed, newer};
 use super::record::{self, Flaw, Record};
+use super::row::Row;
 use crate::error::Result;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};

@@ -1,8 +1,9 @@
 //! Rows in memory: for tests, and for apps whose state ends with the process.
 
 use super::disk::Durability;
-use super::engine::{Engine, Row, RowKey, RowValue};
+use super::engine::Engine;
 use super::page::Page;
+use super::row::{Row, RowKey, RowValue};
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::ops::Bound;

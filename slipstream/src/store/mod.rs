@@ -19,20 +19,23 @@ mod options;
 mod page;
 mod record;
 mod recover;
+mod row;
+mod signals;
 #[cfg(feature = "sled")]
 mod sled;
 mod view;
 
-pub(crate) use engine::{Engine, Row, RowKey, RowValue};
+pub(crate) use engine::Engine;
 pub(crate) use options::StoreOptions;
 pub(crate) use page::Page;
+pub(crate) use row::{Row, RowKey, RowValue};
 
 use crate::error::Result;
 use commits::{Commits, lock};
-#[cfg(test)]
-use drain::How;
 use engine::Guarded;
 use memory::Memory;
+#[cfg(test)]
+use signals::How;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use view::View;

@@ -1,6 +1,6 @@
 //! Rows in one buffer, so that a scan of many rows allocates little.
 
-use super::engine::{RowKey, RowValue};
+use super::row::{RowKey, RowValue};
 use crate::error::Result;
 
 /// Rows in the order in which they were found.

@@ -1,6 +1,6 @@
 //! A commit as bytes: one record with checksums of its header and of its rows.
 
-use super::engine::Row;
+use super::row::Row;
 use crate::error::{Error, ErrorKind, Result};
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -2,9 +2,10 @@
 //! which stop every reader of the process, and its blob files, which it never syncs, are not used.
 
 use super::disk::{Durability, sync_tree};
-use super::engine::{Engine, EngineKind, Row};
+use super::engine::{Engine, EngineKind};
 use super::errors::{damaged, failed};
 use super::page::Page;
+use super::row::Row;
 use crate::error::{Error, ErrorKind, Result};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,9 @@
 //! What a reader sees: the commits that are not in the engine yet, newest first, and the engine below them.
 
-use super::engine::{Guarded, Row, RowKey, RowValue};
+use super::engine::Guarded;
 use super::envelope;
 use super::page::Page;
+use super::row::{Row, RowKey, RowValue};
 use crate::error::Result;
 use std::sync::Arc;
 

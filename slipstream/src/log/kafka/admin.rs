@@ -1,8 +1,8 @@
 //! Questions about topics, and making them.
 
 use super::context::Voice;
+use super::number::number;
 use super::settings::{self, Settings};
-use super::start::number;
 use crate::error::{Error, ErrorKind, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};

@@ -10,6 +10,7 @@ mod consumer;
 mod context;
 mod ends;
 mod membership;
+mod number;
 mod probe;
 mod producer;
 mod reader;

@@ -2,8 +2,8 @@
 
 use super::context::Voice;
 use super::membership::{Membership, leave};
+use super::number::number;
 use super::settings;
-use super::start::number;
 use crate::error::Result;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};

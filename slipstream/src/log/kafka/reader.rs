@@ -2,8 +2,9 @@
 
 use super::backlog::Backlog;
 use super::membership::{Membership, Rebalance};
+use super::number::number;
 use super::probe::Probe;
-use super::start::{self, Start, number};
+use super::start::{self, Start};
 use super::table::{Reading, Table, Verdict};
 use super::{TARGET, admin};
 use crate::error::{Error, ErrorKind};

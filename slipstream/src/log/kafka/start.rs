@@ -1,6 +1,7 @@
 //! Where reading begins in each partition: the store's position, else the group's, else the topic's start.
 
 use super::admin::Admin;
+use super::number::number;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Origin, Subscription};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -104,12 +105,6 @@ pub(super) fn check(topic: &str, partition: u32, wanted: i64, low: i64, high: i6
     );
     Err(Error::new(ErrorKind::Log, message))
 }
-
-/// A partition as librdkafka counts it.
-pub(super) fn number(partition: u32) -> i32 {
-    i32::try_from(partition).unwrap_or(i32::MAX)
-}
-
 fn offset(offset: Offset) -> Option<i64> {
     match offset {
         Offset::Offset(offset) => Some(offset),

@@ -1,0 +1,37 @@
+//! What the drain's thread and those who commit tell each other.
+
+use crate::error::Error;
+
+/// After so many failures in a row commits are refused.
+pub(super) const FAILURES: u32 = 5;
+
+/// How far the engine is.
+pub(super) struct Draining {
+    /// As the manifest has it.
+    pub(super) drained: u64,
+    /// The engine has failed: it is opened anew before it is written to again.
+    pub(super) is_broken: bool,
+}
+
+/// Between the drain's thread and those who commit.
+#[derive(Default)]
+pub(super) struct Signals {
+    pub(super) stop: bool,
+    pub(super) failures: u32,
+    pub(super) error: Option<Error>,
+}
+
+impl Signals {
+    /// Why nothing is drained any more.
+    pub(super) fn given_up(&self) -> Option<Error> {
+        if self.failures < FAILURES { None } else { self.error.as_ref().map(Error::copy) }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// In slices, and after those who read from an older view.
+    InSlices,
+    /// Without a pause; not at all while somebody reads from an older view.
+    AtOnce,
+}
