@@ -363,3 +363,25 @@ async fn a_flush_that_is_given_up_holds_back_no_commit() {
     let kept = again.enter(|| FLUSHED.iter().collect::<Result<Vec<_>>>()).unwrap();
     assert_eq!(kept, [(1, 1), (2, 2)]);
 }
+
+static IN_USE: Cache<u32, u32> = Cache::new("in use");
+
+#[handle(source = every(millis(1)), sink = [IN_USE])]
+fn keeps(n: u64) -> (u32, u32) {
+    (n as u32, 1)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_that_is_in_use_is_found_before_the_first_message() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = || {
+        let config = Config::new().set("state.dir", dir.path().to_string_lossy()).set("app.id", "one");
+        App::new().config(config).handler(keeps)
+    };
+    let first = app().start().await.unwrap();
+    let error = app().start().await.err().expect("two apps have one state");
+    assert_eq!(error.exit_code(), 2, "{error}");
+    assert!(error.to_string().contains(&format!("in use by process {}", std::process::id())), "{error}");
+    first.stop().await.unwrap();
+    app().start().await.unwrap().stop().await.unwrap();
+}

@@ -27,13 +27,17 @@ pub(super) async fn start(mut app: App) -> Result<Running> {
     let plan = preflight::plan(&app);
     preflight::check(&app, &plan)?;
     let uses_topics = plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Topic(_)));
+    // An app that keeps nothing leaves no trace; one that does finds out before its first message that it cannot.
+    let keeps = plan.lanes.iter().any(|lane| lane.has_positions())
+        || plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Cache(_)));
     let given = (app.store.take(), app.log.take());
     let (store, log, temporary) = blocking({
         let config = app.config.clone();
-        move || open(&config, given, uses_topics)
+        move || open(&config, given, uses_topics, keeps)
     })
-    .await?;
-    let state = State::open(store)?;
+    .await
+    .map_err(not_started)?;
+    let state = State::open(store).map_err(not_started)?;
     let shared = Shared::new(app.config, app.clock, state, app.states);
     if let Some(log) = log {
         // It was just made: nobody else can have set it.
@@ -84,7 +88,20 @@ async fn begin(
 
 type Opened = (Arc<Store>, Option<Arc<dyn Log>>, Option<tempfile::TempDir>);
 
-fn open(config: &Config, given: (Option<Arc<Store>>, Option<Arc<dyn Log>>), topics: bool) -> Result<Opened> {
+/// A state that cannot be opened, as one that is in use, is a reason not to start.
+fn not_started(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Store => Error::caused(ErrorKind::Preflight, error.to_string(), error),
+        _ => error,
+    }
+}
+
+fn open(
+    config: &Config,
+    given: (Option<Arc<Store>>, Option<Arc<dyn Log>>),
+    topics: bool,
+    keeps: bool,
+) -> Result<Opened> {
     let servers = config.get("kafka.bootstrap.servers").filter(|_| topics || given.1.is_some());
     let in_memory = servers == Some("memory") && given.1.is_none();
     let temporary = match &given.0 {
@@ -106,6 +123,7 @@ fn open(config: &Config, given: (Option<Arc<Store>>, Option<Arc<dyn Log>>), topi
         (Some(store), _) => store,
         (None, Some(directory)) => on_disk(config, directory.path())?,
         (None, None) if config.get("state.dir") == Some("memory") => Arc::new(Store::in_memory()),
+        (None, None) if keeps => on_disk(config, &config.state_dir().join(config.app_id()))?,
         (None, None) => lazily(config),
     };
     Ok((store, log, temporary))
