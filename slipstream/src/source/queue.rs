@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Received;
 use crate::pulled::{At, Fault, Opened, Pulled};
 use crate::scope::Shared as App;
-use crate::steps::{Item, Look, Queue, place_row};
+use crate::steps::{Item, Queue, place_row};
 use futures_core::Stream;
 use std::future::Future;
 use std::pin::Pin;
@@ -90,8 +90,8 @@ impl<T, F: Fn(Item) -> Result<T>> Stream for Items<F> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         match this.queue.look(this.next, cx) {
-            Look::Item(item) => Poll::Ready(Some(this.pulled(item))),
-            Look::Nothing => this.over.as_mut().poll(cx).map(|()| None),
+            Some(item) => Poll::Ready(Some(this.pulled(item))),
+            None => this.over.as_mut().poll(cx).map(|()| None),
         }
     }
 }

@@ -22,7 +22,7 @@ mod value;
 
 pub(crate) use lanes::Pending;
 pub(crate) use place::{RESERVED, parse_place, place_row, resume_row};
-pub(crate) use queue::{Item, Look, Queue, Receives};
+pub(crate) use queue::{Item, Queue, Receives};
 pub(crate) use scan::{Scan, after};
 pub(crate) use state::{End, State};
 pub(crate) use still::Still;

@@ -61,13 +61,6 @@ impl Receives for Queue {
     }
 }
 
-/// What a look at a queue finds.
-pub(crate) enum Look {
-    Item(Item),
-    /// Nothing yet; the caller is woken.
-    Nothing,
-}
-
 impl Queue {
     /// A queue as it is in the store: its items, in order, and how far its consumers are.
     pub(crate) fn new(
@@ -133,8 +126,8 @@ impl Queue {
         inner.trim();
     }
 
-    /// The item with this number.
-    pub(crate) fn look(&self, number: i64, cx: &Context<'_>) -> Look {
+    /// The item with this number; if there is none yet the caller is woken.
+    pub(crate) fn look(&self, number: i64, cx: &Context<'_>) -> Option<Item> {
         let mut inner = self.inner();
         inner.read = number;
         let at = inner.items.front().map_or(0, |(first, _)| number - first);
@@ -148,12 +141,12 @@ impl Queue {
                 inner.done = number + 1;
                 inner.trim();
             }
-            return found.map_or(Look::Nothing, Look::Item);
+            return found;
         }
         if !inner.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
             inner.wakers.push(cx.waker().clone());
         }
-        Look::Nothing
+        None
     }
 
     /// The number of the first item that is not done.
