@@ -204,7 +204,8 @@ impl State {
 
     /// Holds what the step touched, so that it cannot conflict any more. `false`: it is stale, and runs again.
     pub(crate) async fn hold(&self, txn: &mut Txn) -> Result<bool> {
-        judged(self.unblocked(|| self.protocol.hold(txn).into()).await.outcome)
+        let held = judged(self.unblocked(|| self.protocol.hold(txn).into()).await)?;
+        Ok(matches!(held, End::Stands(_)))
     }
 
     /// Ends a step, unless somebody is in its way: then it says `None`, and is to be asked again by [`end`](State::end).
@@ -213,17 +214,13 @@ impl State {
         self.tell(ended.wakes);
         match ended.outcome {
             Outcome::Blocked => None,
-            outcome => Some(
-                judged(outcome).map(|stands| if stands { End::Stands(ended.pending) } else { End::Stale }),
-            ),
+            _ => Some(judged(ended)),
         }
     }
 
     /// Ends a step, once nobody is in its way.
     pub(crate) async fn end(&self, txn: &mut Txn, outputs: usize) -> Result<End> {
-        let ended = self.unblocked(|| self.protocol.end(txn, outputs)).await;
-        let stands = judged(ended.outcome)?;
-        Ok(if stands { End::Stands(ended.pending) } else { End::Stale })
+        judged(self.unblocked(|| self.protocol.end(txn, outputs)).await)
     }
 
     /// A position moves when the step ends.
@@ -377,9 +374,7 @@ impl State {
         self.changed.notify_waiters();
         Ok(Some(places))
     }
-}
 
-impl State {
     /// Writes a commit. A full disk is waited for: lanes stop when the open generation is full as well. After any other
     /// failure it is tried once more, since the store was left as it was.
     async fn write_commit(&self, sequence: u64, rows: Arc<Vec<Row>>) -> Result<()> {
@@ -420,10 +415,10 @@ impl From<Outcome> for Ended {
 }
 
 /// Whether the step stands, or runs again.
-fn judged(outcome: Outcome) -> Result<bool> {
-    match outcome {
-        Outcome::Done => Ok(true),
-        Outcome::Stale | Outcome::Blocked => Ok(false),
+fn judged(ended: Ended) -> Result<End> {
+    match ended.outcome {
+        Outcome::Done => Ok(End::Stands(ended.pending)),
+        Outcome::Stale | Outcome::Blocked => Ok(End::Stale),
         Outcome::Superseded => {
             Err(Error::new(ErrorKind::Store, "the state went back to its last commit while this call ran"))
         }
