@@ -11,9 +11,9 @@ use crate::scope::{self, Current, Shared};
 use crate::source::{Opening, Positions, Until};
 use crate::step::Resumes;
 use crate::steps::State;
-use crate::store::Store;
 #[cfg(feature = "sled")]
 use crate::store::StoreOptions;
+use crate::store::{Budget, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::atomic::Ordering::Relaxed;
@@ -37,7 +37,8 @@ pub(super) async fn start(mut app: App) -> Result<Running> {
     })
     .await
     .map_err(not_started)?;
-    let state = State::open(store).map_err(not_started)?;
+    let budget = Budget::of(&app.config).unwrap_or_default(); // preflight has checked it
+    let state = State::open(store, budget).map_err(not_started)?;
     let shared = Shared::new(app.config, app.clock, state, app.states);
     if let Some(log) = log {
         // It was just made: nobody else can have set it.

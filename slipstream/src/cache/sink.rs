@@ -95,7 +95,7 @@ where
                 })
             },
         )?;
-        in_hand.staged();
+        in_hand.kept();
         Ok(())
     }
 }

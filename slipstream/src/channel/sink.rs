@@ -63,7 +63,7 @@ where
         let queue = channel.queue(step.app())?;
         let item = channel.item(item.item())?;
         step.stage_item(at, |app, txn| channel.stage(app, txn, &queue, item))?;
-        in_hand.staged();
+        in_hand.kept();
         Ok(())
     }
 }

@@ -175,7 +175,13 @@ impl<'a> InHand<'a> {
         }
     }
 
-    /// It waits for the end of the step, where it is counted.
+    /// It becomes visible with the end of the step, where it is counted.
+    #[inline]
+    pub(crate) fn kept(mut self) {
+        self.0 = None;
+    }
+
+    /// It is sent at the end of the step, and counted by whoever learns what became of it.
     pub(crate) fn staged(mut self) {
         if let Some(outputs) = self.0.take() {
             outputs.open.add_shared(1);

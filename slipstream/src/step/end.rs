@@ -162,8 +162,8 @@ impl Step {
             return Ok(false);
         };
         for sink in buffers.rows.drain(..) {
+            self.inner.outputs[sink].in_hand.sub(1);
             self.inner.outputs[sink].delivered.add(1);
-            self.inner.outputs[sink].open.sub_shared(1);
         }
         if std::mem::take(&mut buffers.batched) > 0 {
             self.accept_batched(&pending.clone().unwrap_or_default());
@@ -200,9 +200,12 @@ impl Step {
 
     /// Counts what was offered to sinks and is taken back unseen.
     fn withdraw(&self, buffers: &mut Buffers) {
-        let records = buffers.records.drain(..).filter_map(|(sink, _)| sink);
-        for sink in records.chain(buffers.rows.drain(..)) {
+        for sink in buffers.records.drain(..).filter_map(|(sink, _)| sink) {
             self.inner.outputs[sink].open.sub_shared(1);
+            self.inner.outputs[sink].withdrawn.add(1);
+        }
+        for sink in buffers.rows.drain(..) {
+            self.inner.outputs[sink].in_hand.sub(1);
             self.inner.outputs[sink].withdrawn.add(1);
         }
         if std::mem::take(&mut buffers.batched) > 0 {

@@ -156,10 +156,11 @@ impl Protocol {
         self.begin_epoch(txn);
         let mut shard = self.shard(hash);
         let clock = shard.clock();
-        let (found, kept) = shard.read(hash, row);
+        let (found, near) = shard.read(hash, row);
         drop(shard);
-        // The row as it is kept here is shared: most reads need no row of their own.
-        txn.touch(hash, row, kept).seen.get_or_insert(clock);
+        let touch = txn.touch(hash, row);
+        touch.near = near;
+        touch.seen.get_or_insert(clock);
         match found {
             Found::Known(value) => Lookup::Known(value),
             Found::Missing(floor) => Lookup::Load(Ticket { hash, floor }),
@@ -185,7 +186,7 @@ impl Protocol {
     /// Writes a row, when the step ends.
     pub(crate) fn write(&self, txn: &mut Txn, row: &[u8], value: Option<Value>) {
         self.begin_epoch(txn);
-        txn.touch(self.hash(row), row, None).write = Some(value);
+        txn.touch(self.hash(row), row).write = Some(value);
     }
 
     /// Sends an item, when the step ends.
@@ -294,7 +295,7 @@ impl Protocol {
         planted(Fault::Freshness)
             || read.all(|touch| {
                 let Some(seen) = touch.seen else { return true };
-                shards.of(self.part(touch.hash)).is_fresh(touch.hash, &touch.row, seen)
+                shards.of(self.part(touch.hash)).is_fresh(touch.hash, &touch.row, touch.near, seen)
             })
     }
 
@@ -302,8 +303,15 @@ impl Protocol {
     ///
     /// `outputs` of them are added to the generation.
     pub(crate) fn end(&self, txn: &mut Txn, outputs: usize) -> Ended {
-        let lane = txn.lane.clone();
-        let mut generation = lane.as_ref().unwrap_or(&self.outside).lock();
+        // Out of the step for so long: a lane ends a step with each message, and counts no reference for it.
+        let lane = txn.lane.take();
+        let ended = self.end_in(lane.as_ref().unwrap_or(&self.outside), txn, outputs);
+        txn.lane = lane;
+        ended
+    }
+
+    fn end_in(&self, lane: &Lane, txn: &mut Txn, outputs: usize) -> Ended {
+        let mut generation = lane.lock();
         let mut shards = self.lock_all(txn.touched.iter().map(|touch| touch.hash));
         if txn.epoch != generation.epoch && !txn.is_idle() {
             drop((shards, generation));
@@ -332,7 +340,7 @@ impl Protocol {
         for touch in txn.touched.drain(..) {
             if let Some(value) = touch.write {
                 let shard = shards.of(self.part(touch.hash));
-                grown += shard.write(touch.hash, touch.row, value, generation.number);
+                grown += shard.write(touch.hash, touch.row, touch.near, value, generation.number);
                 shard.make_room(self.budget, drained);
             }
         }

@@ -8,8 +8,9 @@ use hashbrown::HashTable;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// What a slot takes beside its row and its value, in bytes: the slot, the table's entry, and two allocations.
-const SLOT_BYTES: usize = 160;
+/// What a slot takes beside what its row and its value have elsewhere, in bytes: itself, the table's entry, and the slack
+/// of both.
+const SLOT_BYTES: usize = size_of::<Slot>() * 3 / 2 + 16;
 
 /// How many slots are looked at for room at a time, so that no step waits for long.
 const LOOKS: usize = 16;
@@ -24,8 +25,17 @@ struct Slot {
     version: u64,
     /// The generation that it was last written in; 0 for what was only read.
     generation: u64,
+    /// Rises when another row comes here.
+    turn: u32,
     /// Used since it was last looked at for room.
     hot: bool,
+}
+
+impl Slot {
+    /// What it takes in memory, in bytes.
+    fn size(&self) -> usize {
+        SLOT_BYTES + self.row.heap() + self.value.as_ref().map_or(0, Value::size)
+    }
 }
 
 /// A part of the rows, chosen by their hash.
@@ -49,6 +59,10 @@ pub(super) struct Shard {
     hand: usize,
 }
 
+/// Where a row was found, and in which turn of that slot, which saves the next look-up unless it has gone since.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Hint(Option<(u32, u32)>);
+
 /// What a look-up found.
 pub(super) enum Found {
     Known(Option<Value>),
@@ -57,53 +71,66 @@ pub(super) enum Found {
 }
 
 impl Shard {
-    fn find(&self, hash: u64, row: &[u8]) -> Option<u32> {
+    fn find(&self, hash: u64, row: &[u8], near: Hint) -> Option<u32> {
         let is_it = |at: &u32| {
             let slot = &self.slots[*at as usize];
             slot.hash == hash && slot.row[..] == *row
         };
-        self.table.find(hash, is_it).copied()
+        match near.0 {
+            Some((at, turn)) if self.slots.get(at as usize).is_some_and(|slot| slot.turn == turn) => Some(at),
+            _ => self.table.find(hash, is_it).copied(),
+        }
     }
 
     pub(super) fn clock(&self) -> u64 {
         self.clock
     }
 
-    /// The row's value, and the row as it is kept here.
-    pub(super) fn read(&mut self, hash: u64, row: &[u8]) -> (Found, Option<RowKey>) {
-        match self.find(hash, row) {
+    /// The row's value, and where it is.
+    pub(super) fn read(&mut self, hash: u64, row: &[u8]) -> (Found, Hint) {
+        let at = self.find(hash, row, Hint::default());
+        let found = match at {
             Some(at) => {
                 let slot = &mut self.slots[at as usize];
                 slot.hot = true;
-                (Found::Known(slot.value.clone()), Some(slot.row.clone()))
+                Found::Known(slot.value.clone())
             }
-            None => (Found::Missing(self.floor), None),
-        }
+            None => Found::Missing(self.floor),
+        };
+        (found, Hint(at.map(|at| (at, self.slots[at as usize].turn))))
     }
 
     /// Whether nobody wrote the row since.
-    pub(super) fn is_fresh(&self, hash: u64, row: &[u8], seen: u64) -> bool {
-        self.find(hash, row).map_or(self.floor, |at| self.slots[at as usize].version) <= seen
+    pub(super) fn is_fresh(&self, hash: u64, row: &[u8], near: Hint, seen: u64) -> bool {
+        self.find(hash, row, near).map_or(self.floor, |at| self.slots[at as usize].version) <= seen
     }
 
     /// Writes a row; returns by how many bytes the generation has grown.
-    pub(super) fn write(&mut self, hash: u64, row: RowKey, value: Option<Value>, generation: u64) -> usize {
+    pub(super) fn write(
+        &mut self,
+        hash: u64,
+        row: RowKey,
+        near: Hint,
+        value: Option<Value>,
+        generation: u64,
+    ) -> usize {
         self.clock += 1;
-        let size = row.len() + value.as_ref().map_or(0, Value::size);
-        let Some(at) = self.find(hash, &row) else {
-            let slot = Slot { hash, row, value, version: self.clock, generation, hot: true };
+        let Some(at) = self.find(hash, &row, near) else {
+            let slot = Slot { hash, row, value, version: self.clock, generation, turn: 0, hot: true };
+            let size = slot.size();
             let at = self.insert(slot);
             self.dirty[(generation & 1) as usize].push(at);
             return size;
         };
         let slot = &mut self.slots[at as usize];
-        let before = slot.value.as_ref().map_or(0, Value::size);
-        self.bytes = self.bytes + size - slot.row.len() - before;
+        let before = slot.size();
         let old = std::mem::replace(&mut slot.value, value);
+        let size = slot.size();
+        self.bytes = self.bytes + size - before;
         slot.version = self.clock;
         slot.hot = true;
         if slot.generation == generation {
-            return (size - slot.row.len()).saturating_sub(before);
+            return size.saturating_sub(before);
         }
         let is_frozen = slot.generation + 1 == generation && self.collected < slot.generation;
         if is_frozen && !planted(Fault::Saved) {
@@ -117,24 +144,33 @@ impl Shard {
     /// Keeps what a log had that is not in the engine yet.
     pub(super) fn recover(&mut self, hash: u64, row: RowKey, value: Option<Value>) {
         self.collected = RECOVERED;
-        let slot = Slot { hash, row, value, version: self.clock, generation: RECOVERED, hot: false };
+        let slot = Slot { hash, row, value, version: self.clock, generation: RECOVERED, turn: 0, hot: false };
         self.insert(slot);
     }
 
     /// Keeps what was read from the store, unless something has happened to the row since that look-up.
     pub(super) fn load(&mut self, hash: u64, row: &[u8], value: Option<Value>, floor: u64) {
-        if self.floor != floor || self.find(hash, row).is_some() {
+        if self.floor != floor || self.find(hash, row, Hint::default()).is_some() {
             return;
         }
-        self.insert(Slot { hash, row: row.into(), value, version: floor, generation: 0, hot: false });
+        self.insert(Slot {
+            hash,
+            row: row.into(),
+            value,
+            version: floor,
+            generation: 0,
+            turn: 0,
+            hot: false,
+        });
     }
 
     fn insert(&mut self, slot: Slot) -> u32 {
-        self.bytes += SLOT_BYTES + slot.row.len() + slot.value.as_ref().map_or(0, Value::size);
+        self.bytes += slot.size();
         let hash = slot.hash;
         let at = match self.free.pop() {
             Some(at) => {
-                self.slots[at as usize] = slot;
+                let turn = self.slots[at as usize].turn;
+                self.slots[at as usize] = Slot { turn, ..slot };
                 at
             }
             None => {
@@ -159,9 +195,10 @@ impl Shard {
                 continue;
             }
             let (hash, version, at) = (slot.hash, slot.version, self.hand as u32);
-            self.bytes -= SLOT_BYTES + slot.row.len() + slot.value.take().map_or(0, |value| value.size());
-            slot.row = RowKey::default();
+            self.bytes -= slot.size();
+            (slot.row, slot.value) = (RowKey::default(), None);
             slot.version = u64::MAX;
+            slot.turn = slot.turn.wrapping_add(1);
             if let Ok(entry) = self.table.find_entry(hash, |other| *other == at) {
                 entry.remove();
             }

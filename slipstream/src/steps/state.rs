@@ -9,18 +9,12 @@ use super::txn::Txn;
 use super::value::{Place, Value};
 use super::{Pending, place, planted};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Page, Row, RowKey, RowValue, Store};
+use crate::store::{Budget, Page, Row, RowKey, RowValue, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
-
-/// Above this the open generation makes lanes wait before their next step.
-const OPEN_BYTES: usize = 64 * 1024 * 1024;
-
-/// How much of the state is kept in memory, in bytes, beside what has not been committed.
-const BUDGET: usize = 256 * 1024 * 1024;
 
 /// How many rows are collected under one lock.
 const SLICE: usize = 256;
@@ -30,8 +24,10 @@ const SHARDS: usize = 64;
 
 /// All state of an app: what steps wrote, and the store behind it.
 pub(crate) struct State {
-    protocol: Protocol,
+    protocol: Arc<Protocol>,
     store: Arc<Store>,
+    /// Above this the open generation makes lanes wait before their next step, in bytes.
+    open_bytes: usize,
     /// Generations whose rows must be kept until the store is drained to their commits.
     undrained: Mutex<VecDeque<(u64, u64)>>,
     /// Told whenever a hold may have been released, something ended after a cut, or a commit has ended.
@@ -53,14 +49,15 @@ pub(crate) enum End {
 pub(crate) type Places = BTreeMap<String, Place>;
 
 impl State {
-    pub(crate) fn open(store: Arc<Store>) -> Result<Self> {
+    pub(crate) fn open(store: Arc<Store>, budget: Budget) -> Result<Self> {
         let sequence = store.sequence()?;
-        let protocol = Protocol::new(SHARDS, BUDGET);
+        let protocol = Arc::new(Protocol::new(SHARDS, budget.rows()));
         let recovered = store.undrained()?.into_iter();
         protocol.recover(recovered.map(|(row, value)| (row, value.map(Value::Bytes))));
         Ok(State {
             protocol,
             store,
+            open_bytes: budget.open(),
             undrained: Mutex::new([(RECOVERED, sequence)].into()),
             changed: Notify::new(),
             wanted: Notify::new(),
@@ -319,7 +316,7 @@ impl State {
     /// Whether the open generation is below its cap.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
-        self.protocol.open_bytes() <= OPEN_BYTES
+        self.protocol.open_bytes() <= self.open_bytes
     }
 
     /// Waits while the open generation is over its cap.
@@ -353,15 +350,17 @@ impl State {
             // Acknowledgements come from the client's thread; a millisecond is far below any of their latencies.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        while !self.protocol.collect(&mut cut, SLICE) {}
-        let collected = std::mem::take(&mut cut.rows);
-        let places = collected.iter().filter_map(|(row, value)| match value {
-            Some(Value::Place(place)) => Some((place::name(row)?, *place)),
-            _ => None,
+        // Many rows are sorted: not on a thread that lanes run on.
+        let protocol = self.protocol.clone();
+        let collecting = tokio::task::spawn_blocking(move || {
+            while !protocol.collect(&mut cut, SLICE) {}
+            cut
         });
-        let places = places.collect();
-        let rows: Vec<Row> =
-            collected.into_iter().map(|(row, value)| (row, value.map(Value::into_bytes))).collect();
+        let ended = |error| Error::caused(ErrorKind::Store, "the commit did not end", error);
+        let mut cut = collecting.await.map_err(ended)?;
+        let places = places(&cut.rows);
+        let collected = std::mem::take(&mut cut.rows);
+        let rows = collected.into_iter().map(|(row, value)| (row, value.map(Value::into_bytes))).collect();
         for rows in planted::commits(rows) {
             self.write_commit(*sequence + 1, rows.into()).await?;
             *sequence += 1;
@@ -412,6 +411,15 @@ impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
         Ended { outcome, pending: None, wakes: outcome != Outcome::Blocked }
     }
+}
+
+/// The positions among rows.
+fn places(rows: &[(RowKey, Option<Value>)]) -> Places {
+    let places = rows.iter().filter_map(|(row, value)| match value {
+        Some(Value::Place(place)) => Some((place::name(row)?, *place)),
+        _ => None,
+    });
+    places.collect()
 }
 
 /// Whether the step stands, or runs again.

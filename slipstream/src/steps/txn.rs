@@ -2,6 +2,7 @@
 
 use super::lanes::Lane;
 use super::queue::{Item, Queue, Receives};
+use super::shard::Hint;
 use super::value::Value;
 use crate::store::RowKey;
 use hashbrown::HashTable;
@@ -36,6 +37,7 @@ pub(crate) struct Txn {
 pub(super) struct Touch {
     pub(super) hash: u64,
     pub(super) row: RowKey,
+    pub(super) near: Hint,
     /// The shard's clock at the first read; `None` if it was written only.
     pub(super) seen: Option<u64>,
     /// What is written at the end: a value, or a deletion.
@@ -62,12 +64,12 @@ impl Txn {
         self.index.find(hash, |at| is_it(&self.touched[*at as usize])).map(|at| *at as usize)
     }
 
-    /// The row as the step has it; noted now if it has not touched it before. `kept`: the row, if somebody has it already.
-    pub(super) fn touch(&mut self, hash: u64, row: &[u8], kept: Option<RowKey>) -> &mut Touch {
+    /// The row as the step has it; noted now if it has not touched it before.
+    pub(super) fn touch(&mut self, hash: u64, row: &[u8]) -> &mut Touch {
         let at = self.find(hash, row).unwrap_or_else(|| {
             let held = self.held.iter().any(|(other, held)| *other == hash && held[..] == *row);
-            let row = kept.unwrap_or_else(|| row.into());
-            self.touched.push(Touch { hash, row, seen: None, write: None, held });
+            let near = Hint::default();
+            self.touched.push(Touch { hash, row: row.into(), near, seen: None, write: None, held });
             let at = self.touched.len() - 1;
             if self.touched.len() > FEW {
                 self.index(at);

@@ -21,9 +21,10 @@ impl Value {
         match self {
             Value::Bytes(bytes) => bytes.clone(),
             Value::Place(Place { offset, yields }) => {
-                let mut out = offset.to_be_bytes().to_vec();
-                out.extend(yields.to_be_bytes());
-                out.into()
+                let mut out = [0; 12];
+                out[..8].copy_from_slice(&offset.to_be_bytes());
+                out[8..].copy_from_slice(&yields.to_be_bytes());
+                (&out).into()
             }
         }
     }
@@ -50,7 +51,7 @@ impl Value {
     /// Its size in memory beside its slot, in bytes.
     pub(super) fn size(&self) -> usize {
         match self {
-            Value::Bytes(bytes) => bytes.len(),
+            Value::Bytes(bytes) => bytes.heap(),
             Value::Place(_) => 0,
         }
     }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 pub(super) struct Commits {
+    pub(super) engine: Arc<Guarded>,
     view: RwLock<Arc<View>>,
     /// Views of before that somebody may still read from, each with its sequence.
     older: Mutex<Vec<(u64, Weak<View>)>>,
@@ -62,6 +63,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Commits {
     pub(super) fn new(view: View, files: Option<Files>, drained: u64, home: Option<Home>) -> Self {
         Commits {
+            engine: view.engine.clone(),
             view: RwLock::new(Arc::new(view)),
             older: Mutex::default(),
             writer: Mutex::new(Writer { files, frozen: 0 }),

@@ -183,10 +183,7 @@ fn wrapped((key, value): &Row) -> Row {
 
 /// Up to which commit the engine has all; 0 if it says nothing.
 pub(super) fn drained(engine: &dyn Engine) -> Result<u64> {
-    let mut stored = Vec::new();
-    if !engine.get(DRAINED, &mut stored)? {
-        return Ok(0);
-    }
+    let Some(stored) = engine.get(DRAINED)? else { return Ok(0) };
     let value = envelope::unwrap(DRAINED, &stored)?;
     Ok(value.try_into().map_or(0, u64::from_be_bytes))
 }

@@ -6,7 +6,7 @@
 use super::disk::Durability;
 use super::errors::damaged;
 use super::page::Page;
-use super::row::Row;
+use super::row::{Row, RowValue};
 use crate::error::{Error, ErrorKind, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// An engine that keeps rows.
 pub(crate) trait Engine: Send + Sync {
-    /// Appends the value of a row, and tells whether there is one.
-    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool>;
+    /// The value of a row.
+    fn get(&self, key: &[u8]) -> Result<Option<RowValue>>;
 
     /// Fills a page with up to `limit` rows from `from` (inclusive) to `to` (exclusive; empty: to the end), in order, or in
     /// reverse order from the end.

@@ -14,11 +14,8 @@ use std::sync::{PoisonError, RwLock};
 pub(crate) struct Memory(RwLock<BTreeMap<RowKey, RowValue>>);
 
 impl Engine for Memory {
-    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
-        let rows = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let value = rows.get(key);
-        value.iter().for_each(|value| out.extend_from_slice(value));
-        Ok(value.is_some())
+    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
+        Ok(self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
     }
 
     fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool, page: &mut Page) -> Result<()> {

@@ -4,6 +4,7 @@
 //! ordered and fast. Nothing here knows of caches, steps or topics.
 #![cfg_attr(not(feature = "sled"), allow(dead_code))] // without an engine that lasts there is only memory
 
+mod budget;
 mod commits;
 mod disk;
 mod drain;
@@ -25,6 +26,7 @@ mod signals;
 mod sled;
 mod view;
 
+pub(crate) use budget::Budget;
 pub(crate) use engine::Engine;
 pub(crate) use options::StoreOptions;
 pub(crate) use page::Page;
@@ -116,7 +118,7 @@ impl Store {
 
     /// The value of a row in the engine, for who has in memory what is not there yet.
     pub(crate) fn get_drained(&self, key: &[u8]) -> Result<Option<RowValue>> {
-        Ok(self.with(false, |commits| commits.noted(commits.view().get_drained(key)))?.flatten())
+        Ok(self.with(false, |commits| commits.noted(view::get_drained(&commits.engine, key)))?.flatten())
     }
 
     /// All rows that are not in the engine yet, in order.

@@ -1,12 +1,10 @@
 //! Where a store lies, and what is asked of it.
 
+use super::budget::Budget;
 use super::disk::{Durability, Hook};
 use super::engine::EngineKind;
 use crate::config::Config;
 use std::path::PathBuf;
-
-/// How many bytes may be in the log and not yet in the engine: it is memory, and time at a restart.
-const UNDRAINED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Commits are refused while less is free: the engine itself, and whoever else uses the disk, must not hit its end.
 const LOW_WATER_BYTES: u64 = 32 * 1024 * 1024;
@@ -42,7 +40,7 @@ impl StoreOptions {
             app,
             durability: Durability::Process,
             on_loss: OnLoss::Fail,
-            undrained_bytes: UNDRAINED_BYTES,
+            undrained_bytes: Budget::default().undrained(),
             low_water_bytes: LOW_WATER_BYTES,
             engine,
             has_drain: true,
@@ -53,15 +51,18 @@ impl StoreOptions {
     /// What the settings say, in this directory.
     #[cfg(feature = "sled")]
     pub(crate) fn of(config: &Config, dir: PathBuf) -> Self {
-        let mut options = StoreOptions::new(dir, config.app_id(), super::sled::kind());
-        options.durability = durability(config).unwrap_or(options.durability); // preflight has checked both
+        let budget = Budget::of(config).unwrap_or_default(); // preflight has checked all three
+        let mut options = StoreOptions::new(dir, config.app_id(), super::sled::kind(budget.pages()));
+        options.undrained_bytes = budget.undrained();
+        options.durability = durability(config).unwrap_or(options.durability);
         options.on_loss = on_loss(config).unwrap_or(options.on_loss);
         options
     }
 
     /// What is wrong with the settings.
     pub(crate) fn problems(config: &Config) -> Vec<String> {
-        durability(config).err().into_iter().chain(on_loss(config).err()).collect()
+        let problems = [durability(config).err(), on_loss(config).err(), Budget::of(config).err()];
+        problems.into_iter().flatten().collect()
     }
 }
 

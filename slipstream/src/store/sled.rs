@@ -5,15 +5,12 @@ use super::disk::{Durability, sync_tree};
 use super::engine::{Engine, EngineKind};
 use super::errors::{damaged, failed};
 use super::page::Page;
-use super::row::Row;
+use super::row::{Row, RowValue};
 use crate::error::{Error, ErrorKind, Result};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// sled's page cache; its memory is a multiple of it.
-const PAGE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Larger values are cut into parts of this size. A page of sled that is larger than 128 KiB becomes a blob file, and
 /// a page may have some 20 rows.
@@ -35,16 +32,17 @@ pub(crate) struct Sled {
     path: PathBuf,
 }
 
-pub(crate) fn kind() -> EngineKind {
-    EngineKind { name: "sled", open: Arc::new(|path| Ok(Box::new(Sled::open(path)?))) }
+/// With a page cache of so many bytes; its memory is a multiple of it.
+pub(crate) fn kind(page_cache: usize) -> EngineKind {
+    EngineKind { name: "sled", open: Arc::new(move |path| Ok(Box::new(Sled::open(path, page_cache)?))) }
 }
 
 impl Sled {
     /// Opens the database in this directory, or makes it.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path, page_cache: usize) -> Result<Self> {
         let started = Instant::now();
         loop {
-            let config = sled::Config::new().path(path).cache_capacity(PAGE_CACHE_BYTES);
+            let config = sled::Config::new().path(path).cache_capacity(page_cache as u64);
             let config = config.flush_every_ms(Some(500));
             // A thread of its own: sled panics on some damaged files, and what it leaves behind then ends with it.
             let opening = std::thread::Builder::new().name("slipstream-sled".to_owned()).spawn(move || {
@@ -163,10 +161,17 @@ fn is_copy(error: &std::io::Error) -> bool {
 }
 
 impl Engine for Sled {
-    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
         let stored = self.rows.get(key).map_err(|error| self.wrong("read", error))?;
-        stored.as_ref().map_or(Ok(()), |stored| self.whole(key, stored, out))?;
-        Ok(stored.is_some())
+        match stored.as_deref() {
+            None => Ok(None),
+            Some([WHOLE, value @ ..]) => Ok(Some(value.into())),
+            Some(stored) => {
+                let mut value = Vec::new();
+                self.whole(key, stored, &mut value)?;
+                Ok(Some(value.into()))
+            }
+        }
     }
 
     fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool, page: &mut Page) -> Result<()> {

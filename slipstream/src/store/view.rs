@@ -113,17 +113,8 @@ impl View {
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
         match self.runs.iter().rev().find_map(|run| run.get(key)) {
             Some(value) => Ok(value.clone()),
-            None => self.get_drained(key),
+            None => get_drained(&self.engine, key),
         }
-    }
-
-    /// What the engine has.
-    pub(super) fn get_drained(&self, key: &[u8]) -> Result<Option<RowValue>> {
-        let mut stored = Vec::new();
-        if !self.engine.call(|engine| engine.get(key, &mut stored))? {
-            return Ok(None);
-        }
-        envelope::unwrap(key, &stored).map(|value| Some(value.into()))
     }
 
     pub(super) fn range(
@@ -194,6 +185,12 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// What the engine has.
+pub(super) fn get_drained(engine: &Guarded, key: &[u8]) -> Result<Option<RowValue>> {
+    let Some(stored) = engine.call(|engine| engine.get(key))? else { return Ok(None) };
+    envelope::unwrap(key, &stored).map(|value| Some(value.into()))
 }
 
 /// The engine's rows, a page at a time.

@@ -16,7 +16,7 @@ fn a_commit_is_seen_at_once_and_drained_it_is_still_there() {
     let dir = home();
     let store = Store::open(options(dir.path(), dump())).unwrap();
     store.commit(1, vec![row("c", "3"), row("a", "1")]).unwrap();
-    store.commit(2, vec![row("b", "2"), (RowValue::from(*b"c"), None)]).unwrap();
+    store.commit(2, vec![row("b", "2"), (RowValue::from(b"c"), None)]).unwrap();
     let expected =
         [("a", "1"), ("b", "2")].map(|(key, value)| (key.as_bytes().into(), value.as_bytes().into()));
     assert_eq!(store.range(b"a", b"d", 9, false).unwrap(), expected);
@@ -71,7 +71,7 @@ fn a_lazy_store_leaves_no_trace_until_its_first_commit_and_reads_what_is_there()
     store.commit(1, vec![row("a", "1")]).unwrap();
     drop(store);
     let store = Store::lazy(options(&path, dump()));
-    assert_eq!((store.get(b"a").unwrap().unwrap(), store.sequence().unwrap()), (RowValue::from(*b"1"), 1));
+    assert_eq!((store.get(b"a").unwrap().unwrap(), store.sequence().unwrap()), (RowValue::from(b"1"), 1));
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn the_thread_drains_what_is_committed_and_commits_wait_for_it() {
         assert!(started.elapsed().as_secs() < 20, "the log was not drained");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    assert_eq!((store.get(b"k3").unwrap().unwrap(), store.verify().unwrap()), (RowValue::from(*b"300"), 10));
+    assert_eq!((store.get(b"k3").unwrap().unwrap(), store.verify().unwrap()), (RowValue::from(b"300"), 10));
 }
 
 #[cfg(unix)]

@@ -141,7 +141,7 @@ fn damaged_files_are_never_answered_from() {
 #[cfg(feature = "sled")]
 #[test]
 fn neither_are_those_of_sled() {
-    let counts = campaign(&super::super::sled::kind(), 1, 11);
+    let counts = campaign(&super::super::sled::kind(1 << 26), 1, 11);
     assert!(counts.silent.is_empty() && counts.panicked.is_empty(), "{counts:#?}");
     assert!(counts.detected > 50);
 }
@@ -154,6 +154,6 @@ fn a_long_campaign() {
     let number =
         |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (rounds, seed) = (number("SLIPSTREAM_CAMPAIGN_ROUNDS", 10), number("SLIPSTREAM_CAMPAIGN_SEED", 1));
-    let counts = campaign(&super::super::sled::kind(), rounds as usize, seed);
+    let counts = campaign(&super::super::sled::kind(1 << 26), rounds as usize, seed);
     assert!(counts.silent.is_empty() && counts.panicked.is_empty(), "{counts:#?}");
 }

@@ -115,6 +115,6 @@ fn a_crash_at_any_step_leaves_a_whole_commit() {
 #[cfg(feature = "sled")]
 #[test]
 fn so_it_does_over_sled() {
-    let (steps, recoveries) = crash_everywhere(&super::super::sled::kind(), 7);
+    let (steps, recoveries) = crash_everywhere(&super::super::sled::kind(1 << 26), 7);
     println!("{steps} steps, {recoveries} steps of recoveries");
 }

@@ -138,8 +138,8 @@ impl Sticky {
 }
 
 impl Engine for Sticky {
-    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
-        self.inner.get(key, out)
+    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
+        self.inner.get(key)
     }
 
     fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool, page: &mut Page) -> Result<()> {

@@ -24,8 +24,11 @@ fn rows_of(sequence: u64) -> Vec<Row> {
 #[test]
 fn child() {
     let Some(dir) = std::env::var_os(DIR) else { return };
-    let with =
-        StoreOptions { has_drain: true, undrained_bytes: 1 << 20, ..options(dir.as_ref(), sled::kind()) };
+    let with = StoreOptions {
+        has_drain: true,
+        undrained_bytes: 1 << 20,
+        ..options(dir.as_ref(), sled::kind(1 << 26))
+    };
     let store = Store::open(with).unwrap();
     for sequence in store.sequence().unwrap() + 1.. {
         store.commit(sequence, rows_of(sequence)).unwrap();
@@ -51,7 +54,7 @@ fn a_killed_process_loses_no_commit_that_was_acknowledged() {
         child.kill().unwrap();
         let last = acknowledged.last().unwrap_or(last);
         child.wait().unwrap();
-        let store = Store::open(options(dir.path(), sled::kind())).unwrap();
+        let store = Store::open(options(dir.path(), sled::kind(1 << 26))).unwrap();
         let sequence = store.sequence().unwrap();
         assert!(sequence == last || sequence == last + 1, "{sequence} and {last} was acknowledged");
         for next in modelled + 1..=sequence {

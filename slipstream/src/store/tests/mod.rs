@@ -46,11 +46,8 @@ impl Dump {
 }
 
 impl Engine for Dump {
-    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
-        let rows = self.rows();
-        let value = rows.get(key);
-        value.iter().for_each(|value| out.extend_from_slice(value));
-        Ok(value.is_some())
+    fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
+        Ok(self.rows().get(key).map(|value| value[..].into()))
     }
 
     fn range(&self, from: &[u8], to: &[u8], limit: usize, reverse: bool, page: &mut Page) -> Result<()> {

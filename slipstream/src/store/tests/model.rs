@@ -87,7 +87,7 @@ fn a_store_is_a_map_for_each_commit() {
 #[test]
 fn so_it_is_over_sled() {
     for seed in 1000..1006 {
-        live(seed, &super::super::sled::kind(), 60, &mut Life::default());
+        live(seed, &super::super::sled::kind(1 << 26), 60, &mut Life::default());
     }
 }
 
