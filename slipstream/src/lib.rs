@@ -12,6 +12,7 @@ mod breath;
 mod cache;
 mod channel;
 mod clock;
+mod codec;
 mod config;
 mod error;
 mod flow;
@@ -42,6 +43,7 @@ pub use app::{App, Running};
 pub use cache::{Cache, Entries, Lagged, Snapshot};
 pub use channel::Channel;
 pub use clock::Clock;
+pub use codec::{Codec, Json, MessagePack};
 pub use config::Config;
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use flow::Flow;
@@ -57,7 +59,7 @@ pub use sink::{Batch, batch, print};
 pub use slipstream_macros::{handle, main};
 pub use source::{At, Resume, every, iter, lines};
 pub use step::Ctx;
-pub use topic::{Codec, Headers, Json, Receipt, Record, Start, Topic, TopicKey, dead_letter};
+pub use topic::{Headers, Receipt, Record, Start, Topic, TopicKey, dead_letter};
 
 /// Runs an example of the documentation.
 #[doc(hidden)]

@@ -1,7 +1,7 @@
 //! A cache as a source: what is sent to it, or published, in order and without a gap; and who looks on.
 
-use super::sink::Keeps;
 use super::{Cache, scratch};
+use crate::codec::Codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{self, Key};
 use crate::scope::Shared as App;
@@ -10,8 +10,6 @@ use crate::steps::{Item, Receives, Txn};
 use crate::store::{self, RowValue};
 use futures_core::Stream;
 use futures_util::stream;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::fmt;
 use tokio::sync::broadcast;
 
@@ -21,25 +19,26 @@ const CAPACITY: usize = 1024;
 /// Told apart by this, which nobody writes: a static cache.
 pub struct ACache;
 
-/// A cache that is named as a source. Whether its entries can be read is asked next, so that a type without serde's traits
-/// is said to be one.
-pub struct Named<K: 'static, V: 'static>(&'static Cache<K, V>);
+/// A cache that is named as a source. Whether its entries can be read is asked next, so that a type that the codec
+/// cannot read is said to be one.
+pub struct Named<K: 'static, V: 'static, C: 'static>(&'static Cache<K, V, C>);
 
 #[diagnostic::do_not_recommend]
-impl<K: Send + 'static, V: Send + 'static> Shared<ACache> for Cache<K, V> {
-    type Source = Named<K, V>;
+impl<K: Send + 'static, V: Send + 'static, C: 'static> Shared<ACache> for Cache<K, V, C> {
+    type Source = Named<K, V, C>;
 
-    fn share(&'static self) -> Named<K, V> {
+    fn share(&'static self) -> Named<K, V, C> {
         Named(self)
     }
 }
 
-impl<K, V> Named<K, V> {
+impl<K, V, C> Named<K, V, C> {
     /// The source; its errors are apart already.
     pub fn untry(self) -> Source<(K, V)>
     where
         K: Key,
-        V: Keeps + Send,
+        V: Send,
+        C: Codec<V>,
     {
         let cache = self.0;
         let rows = format!("cache {}", cache.name);
@@ -76,10 +75,10 @@ impl fmt::Display for Lagged {
 
 impl std::error::Error for Lagged {}
 
-impl<K, V> Cache<K, V>
+impl<K, V, C> Cache<K, V, C>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     /// Sends an entry to those who take from the cache and those who look on, when the step ends.
     pub(super) fn notify(&self, app: &App, txn: &mut Txn, row: &[u8], value: &RowValue) -> Result<()> {

@@ -17,19 +17,18 @@ pub use entries::Entries;
 pub use feed::Lagged;
 pub use snapshot::Snapshot;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::codec::{Codec, MessagePack};
+use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::keys::{Key, KeyOf, PrefixOf};
 use crate::needs::Named;
 use crate::scope::{self, Current, Slot};
 use crate::steps::{RESERVED, Txn};
 use crate::store::{self, RowValue};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
 use std::sync::atomic::Ordering;
 
-/// Named, ordered state with keys `K` and values `V`.
+/// Named, ordered state with keys `K` and values `V`, written by the codec `C`.
 ///
 /// As a sink it takes `(K, V)`. In a handler a get, and what is written after it, are one transaction: it is exact
 /// however many lanes count into the same key.
@@ -51,13 +50,13 @@ use std::sync::atomic::Ordering;
 /// assert_eq!(running.enter(|| COUNTS.get("a"))?, Some(2));
 /// # Ok(()) });
 /// ```
-pub struct Cache<K, V> {
+pub struct Cache<K, V, C = MessagePack> {
     name: &'static str,
     slot: Slot,
-    types: PhantomData<fn() -> (K, V)>,
+    types: PhantomData<fn() -> (K, V, C)>,
 }
 
-impl<K, V> Cache<K, V> {
+impl<K, V, C> Cache<K, V, C> {
     /// A cache of this name.
     pub const fn new(name: &'static str) -> Self {
         Cache { name, slot: Slot::new(), types: PhantomData }
@@ -69,15 +68,15 @@ impl<K, V> Cache<K, V> {
     }
 
     fn named(&self) -> Named {
-        let types = std::any::type_name::<(K, V)>();
+        let types = std::any::type_name::<(K, V, C)>();
         Named { name: self.name, slot: self.slot.index(), types, prepare: None }
     }
 }
 
-impl<K, V> Cache<K, V>
+impl<K, V, C> Cache<K, V, C>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     fn current(&self) -> Result<Current> {
         self.with(|current| Ok(current.clone()))
@@ -120,17 +119,16 @@ where
 
     fn encode(&self, value: &V) -> Result<RowValue> {
         let mut encoded = Ok(());
-        let fill = |out: &mut Vec<u8>| encoded = rmp_serde::encode::write_named(out, value);
+        let fill = |out: &mut Vec<u8>| encoded = C::encode_into(value, out);
         let bytes = scratch::with_bytes(fill, |bytes| RowValue::from(bytes));
         encoded.map(|()| bytes).map_err(|error| self.codec("a value of", "encoded", error))
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<V> {
-        rmp_serde::from_slice(bytes).map_err(|error| self.codec("a value of", "decoded", error))
+        C::decode(bytes).map_err(|error| self.codec("a value of", "decoded", error))
     }
 
-    fn codec(&self, what: &str, doing: &str, error: impl Into<crate::error::BoxError>) -> Error {
-        let error = error.into();
+    fn codec(&self, what: &str, doing: &str, error: BoxError) -> Error {
         Error::caused(
             ErrorKind::Codec,
             format!("{what} the cache `{}` cannot be {doing}: {error}", self.name),
@@ -252,17 +250,17 @@ where
     }
 
     /// All entries, in the order of their keys.
-    pub fn iter(&self) -> Entries<'_, K, V> {
+    pub fn iter(&self) -> Entries<'_, K, V, C> {
         Entries::all(self, entries::both)
     }
 
     /// All keys, in their order.
-    pub fn keys(&self) -> Entries<'_, K, V, K> {
+    pub fn keys(&self) -> Entries<'_, K, V, C, K> {
         Entries::all(self, entries::only_key)
     }
 
     /// All values, in the order of their keys.
-    pub fn values(&self) -> Entries<'_, K, V, V> {
+    pub fn values(&self) -> Entries<'_, K, V, C, V> {
         Entries::all(self, entries::only_value)
     }
 
@@ -285,7 +283,7 @@ where
     /// })
     /// # });
     /// ```
-    pub fn range<Q: KeyOf<K>>(&self, range: impl RangeBounds<Q>) -> Entries<'_, K, V> {
+    pub fn range<Q: KeyOf<K>>(&self, range: impl RangeBounds<Q>) -> Entries<'_, K, V, C> {
         self.iter().within(&range)
     }
 
@@ -305,7 +303,7 @@ where
     /// })
     /// # });
     /// ```
-    pub fn prefix<P: PrefixOf<K> + ?Sized>(&self, prefix: &P) -> Entries<'_, K, V> {
+    pub fn prefix<P: PrefixOf<K> + ?Sized>(&self, prefix: &P) -> Entries<'_, K, V, C> {
         self.iter().starting(prefix)
     }
 

@@ -1,12 +1,11 @@
 //! A cache as of one moment.
 
 use super::{Cache, Entries, entries};
+use crate::codec::{Codec, MessagePack};
 use crate::error::Result;
 use crate::keys::{Key, KeyOf, PrefixOf};
 use crate::steps::Still;
 use crate::store;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::ops::RangeBounds;
 
 /// A [`Cache`] as of one moment between two steps, also while lanes go on writing: see [`Cache::snapshot`].
@@ -30,15 +29,15 @@ use std::ops::RangeBounds;
 /// })
 /// # });
 /// ```
-pub struct Snapshot<'a, K, V> {
-    cache: &'a Cache<K, V>,
+pub struct Snapshot<'a, K, V, C = MessagePack> {
+    cache: &'a Cache<K, V, C>,
     still: Still,
 }
 
-impl<K, V> Cache<K, V>
+impl<K, V, C> Cache<K, V, C>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     /// The cache as it is now: whole steps of all lanes, and none that has not ended, the caller's own included.
     ///
@@ -47,7 +46,7 @@ where
     ///
     /// # Errors
     /// Outside of an app, or if the store cannot be read.
-    pub fn snapshot(&self) -> Result<Snapshot<'_, K, V>> {
+    pub fn snapshot(&self) -> Result<Snapshot<'_, K, V, C>> {
         let start = store::prefix(self.name);
         let end = store::after(&start);
         let still = self.with(|current| current.app.state.still(&(start.into()..end.into())))?;
@@ -55,10 +54,10 @@ where
     }
 }
 
-impl<'a, K, V> Snapshot<'a, K, V>
+impl<K, V, C> Snapshot<'_, K, V, C>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     /// The value that a key had, if it had one.
     ///
@@ -70,7 +69,7 @@ where
     }
 
     /// All entries that there were, in the order of their keys.
-    pub fn iter(&self) -> Entries<'_, K, V> {
+    pub fn iter(&self) -> Entries<'_, K, V, C> {
         Entries::all(self.cache, entries::both).of(&self.still)
     }
 
@@ -91,7 +90,7 @@ where
     /// })
     /// # });
     /// ```
-    pub fn range<Q: KeyOf<K>>(&self, range: impl RangeBounds<Q>) -> Entries<'_, K, V> {
+    pub fn range<Q: KeyOf<K>>(&self, range: impl RangeBounds<Q>) -> Entries<'_, K, V, C> {
         self.iter().within(&range)
     }
 
@@ -110,12 +109,12 @@ where
     /// })
     /// # });
     /// ```
-    pub fn prefix<P: PrefixOf<K> + ?Sized>(&self, prefix: &P) -> Entries<'_, K, V> {
+    pub fn prefix<P: PrefixOf<K> + ?Sized>(&self, prefix: &P) -> Entries<'_, K, V, C> {
         self.iter().starting(prefix)
     }
 
     /// The bytes of all keys and values.
-    pub(super) fn raw(&self) -> Entries<'_, K, V, (Vec<u8>, Vec<u8>)> {
+    pub(super) fn raw(&self) -> Entries<'_, K, V, C, (Vec<u8>, Vec<u8>)> {
         Entries::all(self.cache, |_, key: &[u8], value: &[u8]| Ok((key.to_vec(), value.to_vec())))
             .of(&self.still)
     }

@@ -2,12 +2,11 @@
 
 use super::Cache;
 use super::lines::{FORMAT, Line, Lines, hex, line};
+use crate::codec::Codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{self, Key};
 use crate::scope::Current;
 use crate::store::RowValue;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
@@ -17,10 +16,10 @@ const STEP: usize = 256;
 /// How long an import waits for commits that make room for more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-impl<K, V> Cache<K, V>
+impl<K, V, C> Cache<K, V, C>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     /// Writes all entries as text, as of one moment, and returns how many there are.
     ///
