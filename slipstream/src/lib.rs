@@ -48,7 +48,7 @@ pub use config::Config;
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use flow::Flow;
 pub use handler::{EventTime, Key, One, State};
-pub use ledger::{MessageCounts, OutputCounts, Report, SourceCounts};
+pub use ledger::{Evicted, MessageCounts, OutputCounts, Report, SourceCounts};
 pub use pipe::{
     accumulate, chunks, dedup, enumerate, filter, filter_map, map, pairwise, scan, skip, take, take_until,
     take_while, throttle, values,

@@ -1,6 +1,7 @@
 //! A cache's entries in the order of their keys, loaded in pages.
 
 use super::Cache;
+use super::stamp::{self, Micros};
 use crate::codec::{Codec, MessagePack};
 use crate::error::Result;
 use crate::keys::{self, Key, KeyOf, PrefixOf};
@@ -40,7 +41,7 @@ pub struct Entries<'a, K, V, C = MessagePack, T = (K, V)> {
     begin: Option<Vec<u8>>,
     reverse: bool,
     /// The moment that it is of; the app's own if none.
-    still: Option<&'a Still>,
+    still: Option<(&'a Still, Micros)>,
     scan: Option<(Origin<'a>, Scan)>,
     ended: bool,
 }
@@ -48,7 +49,7 @@ pub struct Entries<'a, K, V, C = MessagePack, T = (K, V)> {
 /// Where rows are read from.
 enum Origin<'a> {
     App(Current),
-    Still(&'a Still),
+    Still(&'a Still, Micros),
 }
 
 /// What is made of the bytes of a key and of a value.
@@ -67,8 +68,8 @@ where
     }
 
     /// Those of a moment.
-    pub(super) fn of(mut self, still: &'a Still) -> Self {
-        self.still = Some(still);
+    pub(super) fn of(mut self, still: &'a Still, moment: Micros) -> Self {
+        self.still = Some((still, moment));
         self
     }
 
@@ -120,8 +121,8 @@ where
             None => {}
         }
         let range: Range<RowKey> = start.into()..end.into();
-        if let Some(still) = self.still {
-            return Ok((Origin::Still(still), still.scan(range, self.reverse)));
+        if let Some((still, moment)) = self.still {
+            return Ok((Origin::Still(still, moment), still.scan(range, self.reverse)));
         }
         let current = self.cache.current()?;
         let state = &current.app.state;
@@ -138,11 +139,26 @@ where
         }
         let prefix = store::prefix_length(self.cache.name);
         let (cache, pick) = (self.cache, self.pick);
-        let pick = |row: &[u8], value: &[u8]| pick(cache, row.get(prefix..).unwrap_or_default(), value);
-        match &mut self.scan {
-            Some((Origin::App(current), scan)) => scan.next(&current.app.state, pick),
-            Some((Origin::Still(still), scan)) => scan.next(*still, pick),
-            None => Ok(None),
+        let pick = |row: &[u8], stored: &[u8], now: &dyn Fn() -> Micros| {
+            let value = cache.live(stored, now)?;
+            value.map(|value| pick(cache, row.get(prefix..).unwrap_or_default(), value)).transpose()
+        };
+        loop {
+            let next = match &mut self.scan {
+                Some((Origin::App(current), scan)) => {
+                    let now = || stamp::now(&current.app.clock);
+                    scan.next(&current.app.state, |row, stored| pick(row, stored, &now))?
+                }
+                Some((Origin::Still(still, moment), scan)) => {
+                    scan.next(*still, |row, stored| pick(row, stored, &|| *moment))?
+                }
+                None => None,
+            };
+            match next {
+                Some(None) => {} // it has expired
+                Some(Some(found)) => return Ok(Some(found)),
+                None => return Ok(None),
+            }
         }
     }
 }

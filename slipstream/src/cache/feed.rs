@@ -1,6 +1,6 @@
 //! A cache as a source: what is sent to it, or published, in order and without a gap; and who looks on.
 
-use super::{Cache, scratch};
+use super::{Cache, scratch, stamp};
 use crate::codec::Codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{self, Key};
@@ -109,14 +109,21 @@ where
         let Item::Kept(entry) = item else {
             return Err(Error::new(ErrorKind::Misuse, "what a cache sends is kept"));
         };
+        let (key, stored) = self.parts(&entry)?;
+        // What is sent is not left out for coming late.
+        let value = self.live(stored, || 0)?.unwrap_or_default();
+        Ok((keys::decode(key, &format!("the cache `{}`", self.name))?, self.decode(value)?))
+    }
+
+    /// The key, and the value as it is stored.
+    fn parts<'a>(&self, entry: &'a [u8]) -> Result<(&'a [u8], &'a [u8])> {
         let parts = entry.split_first_chunk::<8>().and_then(|(length, rest)| {
             rest.split_at_checked(usize::try_from(u64::from_be_bytes(*length)).ok()?)
         });
-        let Some((key, value)) = parts else {
+        parts.ok_or_else(|| {
             let text = format!("an entry of the cache `{}` on its way is damaged", self.name);
-            return Err(Error::new(ErrorKind::Codec, text));
-        };
-        Ok((keys::decode(key, &format!("the cache `{}`", self.name))?, self.decode(value)?))
+            Error::new(ErrorKind::Codec, text)
+        })
     }
 
     /// What is sent to the cache, or published, from now on: for pages and the like that may miss some, which they are
@@ -146,19 +153,27 @@ where
     where
         V: Send,
     {
-        let onlookers = self.with(|current| {
+        let (onlookers, clock) = self.with(|current| {
             current.app.has_listeners();
-            self.slot.of(&current.app, || Onlookers(broadcast::channel(CAPACITY).0))
+            let onlookers = self.slot.of(&current.app, || Onlookers(broadcast::channel(CAPACITY).0))?;
+            Ok((onlookers, current.app.clock.clone()))
         })?;
+        let has_expired = move |entry: &RowValue| {
+            let live = |(_, stored)| self.live(stored, || stamp::now(&clock));
+            self.parts(entry).and_then(live).is_ok_and(|live| live.is_none())
+        };
         let entries = onlookers.0.subscribe();
-        Ok(stream::unfold(entries, |mut entries| async {
-            let next = match entries.recv().await {
-                // It was encoded a moment ago, by the same types.
-                Ok(entry) => self.entry(Item::Kept(entry)).map_err(|_| Lagged(1)),
-                Err(broadcast::error::RecvError::Lagged(missed)) => Err(Lagged(missed)),
-                Err(broadcast::error::RecvError::Closed) => return None,
+        Ok(stream::unfold((entries, has_expired), |(mut entries, has_expired)| async {
+            let next = loop {
+                match entries.recv().await {
+                    Ok(entry) if has_expired(&entry) => {}
+                    // It was encoded a moment ago, by the same types.
+                    Ok(entry) => break self.entry(Item::Kept(entry)).map_err(|_| Lagged(1)),
+                    Err(broadcast::error::RecvError::Lagged(missed)) => break Err(Lagged(missed)),
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
             };
-            Some((next, entries))
+            Some((next, (entries, has_expired)))
         }))
     }
 }

@@ -70,16 +70,16 @@ where
         step.at_sink(at);
         let in_hand = InHand::take(step.outputs(at));
         let (key, value) = item.pair();
-        let value = self.0.encode(&value)?;
+        let app = step.app();
+        let value = self.0.encode(app, &value)?;
         self.0.row(
             |out| key.encode(out),
             |row| {
-                step.stage_item(at, |app, txn| {
+                step.stage_item(at, |_, txn| {
                     if app.listeners.load(Relaxed) {
                         self.0.notify(app, txn, row, &value)?;
                     }
-                    app.state.write(txn, row, Some(value));
-                    Ok(())
+                    self.0.stage(app, txn, row, Some(value))
                 })
             },
         )?;

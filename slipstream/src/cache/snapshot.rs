@@ -1,5 +1,6 @@
 //! A cache as of one moment.
 
+use super::stamp::{self, Micros};
 use super::{Cache, Entries, entries};
 use crate::codec::{Codec, MessagePack};
 use crate::error::Result;
@@ -32,6 +33,8 @@ use std::ops::RangeBounds;
 pub struct Snapshot<'a, K, V, C = MessagePack> {
     cache: &'a Cache<K, V, C>,
     still: Still,
+    /// What had not expired then stays.
+    moment: Micros,
 }
 
 impl<K, V, C> Cache<K, V, C>
@@ -49,8 +52,12 @@ where
     pub fn snapshot(&self) -> Result<Snapshot<'_, K, V, C>> {
         let start = store::prefix(self.name);
         let end = store::after(&start);
-        let still = self.with(|current| current.app.state.still(&(start.into()..end.into())))?;
-        Ok(Snapshot { cache: self, still })
+        self.with(|current| {
+            let state = &current.app.state;
+            let (still, moment) =
+                state.still(&(start.into()..end.into()), || stamp::now(&current.app.clock))?;
+            Ok(Snapshot { cache: self, still, moment })
+        })
     }
 }
 
@@ -65,12 +72,14 @@ where
     /// If the store cannot be read, or if what it holds is not a `V`.
     pub fn get<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
         let found = self.cache.row(|out| key.encode_as(out), |row| self.still.get(row))?;
-        found.map(|bytes| self.cache.decode(&bytes)).transpose()
+        let Some(stored) = found else { return Ok(None) };
+        let value = self.cache.live(&stored, || self.moment)?;
+        value.map(|value| self.cache.decode(value)).transpose()
     }
 
     /// All entries that there were, in the order of their keys.
     pub fn iter(&self) -> Entries<'_, K, V, C> {
-        Entries::all(self.cache, entries::both).of(&self.still)
+        Entries::all(self.cache, entries::both).of(&self.still, self.moment)
     }
 
     /// The entries whose keys are in a range; as [`Cache::range`].
@@ -113,9 +122,9 @@ where
         self.iter().starting(prefix)
     }
 
-    /// The bytes of all keys and values.
+    /// The bytes of all keys, and what the codec wrote.
     pub(super) fn raw(&self) -> Entries<'_, K, V, C, (Vec<u8>, Vec<u8>)> {
         Entries::all(self.cache, |_, key: &[u8], value: &[u8]| Ok((key.to_vec(), value.to_vec())))
-            .of(&self.still)
+            .of(&self.still, self.moment)
     }
 }
