@@ -47,9 +47,10 @@ impl<K, V, C> Cache<K, V, C> {
     /// # Panics
     /// If it is less than a microsecond: then no entry would ever be there. Of a static that is an error of the compiler.
     #[must_use]
+    #[track_caller]
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         let micros = ttl.as_micros();
-        assert!(micros > 0, "the `ttl` of a cache is at least a microsecond");
+        assert!(micros > 0, "the `ttl` of a cache must be at least a microsecond");
         // Longer than there is time.
         self.limits.ttl = Some(if micros > u64::MAX as u128 { u64::MAX } else { micros as u64 });
         self
@@ -83,8 +84,9 @@ impl<K, V, C> Cache<K, V, C> {
     /// # Panics
     /// If it is 0: such a cache would keep nothing. Of a static that is an error of the compiler.
     #[must_use]
+    #[track_caller]
     pub const fn max_bytes(mut self, bytes: u64) -> Self {
-        assert!(bytes > 0, "the `max_bytes` of a cache are more than 0");
+        assert!(bytes > 0, "the `max_bytes` of a cache must be more than 0");
         self.limits.max_bytes = Some(bytes);
         self
     }
