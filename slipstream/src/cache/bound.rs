@@ -92,10 +92,19 @@ impl<K, V, C> Cache<K, V, C> {
     }
 
     /// The index that the app keeps for it, if it has a bound; the first call begins to evict.
+    #[inline]
     pub(super) fn index(&self, app: &Arc<Shared>) -> Result<Option<Arc<Index>>> {
+        // What all calls of most caches come to.
+        if self.limits.is_none() && app.indexes.get().is_some_and(BTreeSet::is_empty) {
+            return Ok(None);
+        }
+        self.index_or_unbind(app)
+    }
+
+    #[inline(never)]
+    fn index_or_unbind(&self, app: &Arc<Shared>) -> Result<Option<Arc<Index>>> {
         if self.limits.is_none() {
-            let indexes = indexes(app)?;
-            if !indexes.is_empty() && indexes.contains(self.name.as_bytes()) {
+            if indexes(app)?.contains(self.name.as_bytes()) {
                 self.unbind(app)?;
             }
             return Ok(None);
