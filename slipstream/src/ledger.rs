@@ -2,6 +2,11 @@
 //!
 //! Every column is counted at its own event, none by subtraction, so that a message that is forgotten anywhere shows.
 
+mod evicted;
+
+pub use evicted::Evicted;
+pub(crate) use evicted::Evictions;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -117,6 +122,7 @@ pub(crate) struct Ledger {
     messages: Mutex<Vec<Arc<Messages>>>,
     outputs: Mutex<Vec<Arc<Outputs>>>,
     received: Mutex<Vec<Arc<Received>>>,
+    evictions: Mutex<Vec<Arc<Evictions>>>,
 }
 
 impl Ledger {
@@ -150,6 +156,12 @@ impl Ledger {
         row
     }
 
+    pub(crate) fn evictions(&self, cache: &str) -> Arc<Evictions> {
+        let row = Arc::new(Evictions::new(cache));
+        lock(&self.evictions).push(row.clone());
+        row
+    }
+
     /// The counts as they are now: one row for each (source, handler), and one for each (handler, sink).
     pub(crate) fn report(&self) -> Report {
         let mut report = Report::default();
@@ -169,6 +181,7 @@ impl Ledger {
             }
         }
         report.sources = lock(&self.received).iter().map(|row| row.counts()).collect();
+        report.evicted = lock(&self.evictions).iter().map(|row| row.counts()).collect();
         report
     }
 }
@@ -418,6 +431,8 @@ pub struct Report {
     pub outputs: Vec<OutputCounts>,
     /// One row for each topic that is read.
     pub sources: Vec<SourceCounts>,
+    /// One row for each cache with a bound, once it is used.
+    pub evicted: Vec<Evicted>,
 }
 
 impl Report {
@@ -493,6 +508,9 @@ impl fmt::Display for Report {
                 "{} -> {}: offered {} delivered {} failed {} withdrawn {} open {}",
                 o.handler, o.sink, o.offered, o.delivered, o.failed, o.withdrawn, o.open
             )?;
+        }
+        for e in &self.evicted {
+            writeln!(f, "{}: evicted, expired {} over max_bytes {}", e.cache, e.expired, e.over_max_bytes)?;
         }
         Ok(())
     }

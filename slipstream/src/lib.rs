@@ -12,6 +12,7 @@ mod breath;
 mod cache;
 mod channel;
 mod clock;
+mod codec;
 mod config;
 mod error;
 mod flow;
@@ -42,11 +43,12 @@ pub use app::{App, Running};
 pub use cache::{Cache, Entries, Lagged, Snapshot};
 pub use channel::Channel;
 pub use clock::Clock;
+pub use codec::{Codec, Json, MessagePack};
 pub use config::Config;
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use flow::Flow;
 pub use handler::{EventTime, Key, One, State};
-pub use ledger::{MessageCounts, OutputCounts, Report, SourceCounts};
+pub use ledger::{Evicted, MessageCounts, OutputCounts, Report, SourceCounts};
 pub use pipe::{
     accumulate, chunks, dedup, enumerate, filter, filter_map, map, pairwise, scan, skip, take, take_until,
     take_while, throttle, values,
@@ -57,7 +59,7 @@ pub use sink::{Batch, batch, print};
 pub use slipstream_macros::{handle, main};
 pub use source::{At, Resume, every, iter, lines};
 pub use step::Ctx;
-pub use topic::{Codec, Headers, Json, Receipt, Record, Start, Topic, TopicKey, dead_letter};
+pub use topic::{Headers, Receipt, Record, Start, Topic, TopicKey, dead_letter};
 
 /// Runs an example of the documentation.
 #[doc(hidden)]

@@ -22,12 +22,13 @@ pub(crate) struct Named {
     pub(crate) name: &'static str,
     pub(crate) slot: usize,
     pub(crate) types: &'static str,
-    /// Makes it ready before the first message; for a topic, that it is there with the right number of partitions.
+    /// Makes it ready before the first message: a topic, that it is there with the right number of partitions; a cache with
+    /// a bound, that it evicts.
     pub(crate) prepare: Option<Prepare>,
 }
 
 /// Makes a static ready.
-pub(crate) type Prepare = std::sync::Arc<dyn Fn(&Shared) -> Result<()> + Send + Sync>;
+pub(crate) type Prepare = std::sync::Arc<dyn Fn(&std::sync::Arc<Shared>) -> Result<()> + Send + Sync>;
 
 /// A topic that dead letters are sent to.
 pub(crate) trait Letterbox: Sync {

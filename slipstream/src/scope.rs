@@ -8,11 +8,12 @@ use crate::ledger::Ledger;
 use crate::log::{Log, Outgoing};
 use crate::steps::{Pending, Queue, State, Txn, place_row};
 use std::any::{Any, TypeId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// What a running app owns, for all that finds it through [`current`].
@@ -38,8 +39,12 @@ pub(crate) struct Shared {
     kept_by_pipes: Mutex<Vec<Box<dyn Fn() -> u64 + Send + Sync>>>,
     /// Told what counts the outputs that a commit waits for, so that they are handed over at once.
     on_cut: Mutex<Vec<Box<dyn Fn(&Pending) + Send + Sync>>>,
-    /// Tasks that work for lanes, and go on when those have ended.
-    workers: Mutex<JoinSet<()>>,
+    /// Tasks that work for lanes and caches, and go on when lanes have ended; `None` once the app is closed.
+    workers: Mutex<Option<JoinSet<()>>>,
+    /// Where they run, whoever starts them.
+    runtime: Handle,
+    /// The caches that the state had indexes of when somebody looked first.
+    pub(crate) indexes: OnceLock<BTreeSet<Vec<u8>>>,
     /// Whether anything has used a cache: then a call may have to be made again.
     pub(crate) uses_caches: AtomicBool,
     failure: Mutex<Option<Error>>,
@@ -69,7 +74,9 @@ impl Shared {
             queues: RwLock::default(),
             kept_by_pipes: Mutex::default(),
             on_cut: Mutex::default(),
-            workers: Mutex::default(),
+            workers: Mutex::new(Some(JoinSet::new())),
+            runtime: Handle::current(),
+            indexes: OnceLock::new(),
             uses_caches: AtomicBool::new(false),
             failure: Mutex::default(),
             failed: tokio::sync::Notify::new(),
@@ -140,14 +147,16 @@ impl Shared {
         self.on_cut.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|hurry| hurry(cut));
     }
 
-    /// Starts a task that works for a lane until the app is closed.
+    /// Starts a task that works until the app is closed; not after that.
     pub(crate) fn employ(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner).spawn(work);
+        if let Some(workers) = &mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner) {
+            workers.spawn_on(work, &self.runtime);
+        }
     }
 
-    /// The tasks that work for lanes, to be ended.
+    /// The tasks that work for lanes and caches, to be ended; there will be no more.
     pub(crate) fn dismiss(&self) -> JoinSet<()> {
-        std::mem::take(&mut self.workers.lock().unwrap_or_else(PoisonError::into_inner))
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 
     /// How many messages were taken so far, if nothing is under way: no call, and no item in a channel.

@@ -4,8 +4,10 @@
 
 mod bad_input;
 mod batches;
+mod bounds;
 mod caches;
 mod channels;
+mod codecs;
 mod common;
 mod drains;
 mod exactness;

@@ -169,10 +169,10 @@ fn lazily(_: &Config) -> Arc<Store> {
     Arc::new(Store::in_memory())
 }
 
-/// Makes sure that the topics are there; all that is wrong with them in one report.
+/// Makes sure that the topics are there, and lets caches begin; all that is wrong with them in one report.
 async fn prepare(shared: &Arc<Shared>, plan: &Plan) -> Result<()> {
     let needs = plan.needs.all.iter().filter_map(|(place, need)| match need {
-        Need::Topic(named) => Some((place.clone(), named.prepare.clone()?)),
+        Need::Topic(named) | Need::Cache(named) => Some((place.clone(), named.prepare.clone()?)),
         _ => None,
     });
     let all: Vec<_> = needs.collect();

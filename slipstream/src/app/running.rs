@@ -235,7 +235,8 @@ impl Running {
     }
 
     /// Reads all that is stored, checks all checksums, and returns how many rows there are: entries of caches, positions,
-    /// and items of channels that were committed. Commits wait meanwhile.
+    /// items of channels, and what caches with a bound note beside their entries, as far as they were committed. Commits
+    /// wait meanwhile.
     ///
     /// ```
     /// # slipstream::doc_test(async {

@@ -1,13 +1,13 @@
 //! A cache's entries in the order of their keys, loaded in pages.
 
 use super::Cache;
+use super::stamp::{self, Micros};
+use crate::codec::{Codec, MessagePack};
 use crate::error::Result;
 use crate::keys::{self, Key, KeyOf, PrefixOf};
 use crate::scope::Current;
 use crate::steps::{self, Scan, Still};
 use crate::store::{self, RowKey};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::ops::{Bound, Range, RangeBounds};
 
 /// Entries of a [`Cache`], in the order of their keys, or against it.
@@ -33,15 +33,15 @@ use std::ops::{Bound, Range, RangeBounds};
 /// })
 /// # });
 /// ```
-pub struct Entries<'a, K, V, T = (K, V)> {
-    cache: &'a Cache<K, V>,
-    pick: Pick<K, V, T>,
+pub struct Entries<'a, K, V, C = MessagePack, T = (K, V)> {
+    cache: &'a Cache<K, V, C>,
+    pick: Pick<K, V, C, T>,
     bounds: Range<Vec<u8>>,
     /// Where to begin, whatever the direction.
     begin: Option<Vec<u8>>,
     reverse: bool,
     /// The moment that it is of; the app's own if none.
-    still: Option<&'a Still>,
+    still: Option<(&'a Still, Micros)>,
     scan: Option<(Origin<'a>, Scan)>,
     ended: bool,
 }
@@ -49,27 +49,27 @@ pub struct Entries<'a, K, V, T = (K, V)> {
 /// Where rows are read from.
 enum Origin<'a> {
     App(Current),
-    Still(&'a Still),
+    Still(&'a Still, Micros),
 }
 
 /// What is made of the bytes of a key and of a value.
-type Pick<K, V, T> = fn(&Cache<K, V>, &[u8], &[u8]) -> Result<T>;
+type Pick<K, V, C, T> = fn(&Cache<K, V, C>, &[u8], &[u8]) -> Result<T>;
 
-impl<'a, K, V, T> Entries<'a, K, V, T>
+impl<'a, K, V, C, T> Entries<'a, K, V, C, T>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     /// All entries, by the bytes of their keys.
-    pub(super) fn all(cache: &'a Cache<K, V>, pick: Pick<K, V, T>) -> Self {
+    pub(super) fn all(cache: &'a Cache<K, V, C>, pick: Pick<K, V, C, T>) -> Self {
         let start = store::prefix(cache.name);
         let bounds = start.clone()..store::after(&start);
         Entries { cache, pick, bounds, begin: None, reverse: false, still: None, scan: None, ended: false }
     }
 
     /// Those of a moment.
-    pub(super) fn of(mut self, still: &'a Still) -> Self {
-        self.still = Some(still);
+    pub(super) fn of(mut self, still: &'a Still, moment: Micros) -> Self {
+        self.still = Some((still, moment));
         self
     }
 
@@ -121,8 +121,8 @@ where
             None => {}
         }
         let range: Range<RowKey> = start.into()..end.into();
-        if let Some(still) = self.still {
-            return Ok((Origin::Still(still), still.scan(range, self.reverse)));
+        if let Some((still, moment)) = self.still {
+            return Ok((Origin::Still(still, moment), still.scan(range, self.reverse)));
         }
         let current = self.cache.current()?;
         let state = &current.app.state;
@@ -139,19 +139,34 @@ where
         }
         let prefix = store::prefix_length(self.cache.name);
         let (cache, pick) = (self.cache, self.pick);
-        let pick = |row: &[u8], value: &[u8]| pick(cache, row.get(prefix..).unwrap_or_default(), value);
-        match &mut self.scan {
-            Some((Origin::App(current), scan)) => scan.next(&current.app.state, pick),
-            Some((Origin::Still(still), scan)) => scan.next(*still, pick),
-            None => Ok(None),
+        let pick = |row: &[u8], stored: &[u8], now: &dyn Fn() -> Micros| {
+            let value = cache.live(stored, now)?;
+            value.map(|value| pick(cache, row.get(prefix..).unwrap_or_default(), value)).transpose()
+        };
+        loop {
+            let next = match &mut self.scan {
+                Some((Origin::App(current), scan)) => {
+                    let now = || stamp::now(&current.app.clock);
+                    scan.next(&current.app.state, |row, stored| pick(row, stored, &now))?
+                }
+                Some((Origin::Still(still, moment), scan)) => {
+                    scan.next(*still, |row, stored| pick(row, stored, &|| *moment))?
+                }
+                None => None,
+            };
+            match next {
+                Some(None) => {} // it has expired
+                Some(Some(found)) => return Ok(Some(found)),
+                None => return Ok(None),
+            }
         }
     }
 }
 
-impl<K, V, T> Iterator for Entries<'_, K, V, T>
+impl<K, V, C, T> Iterator for Entries<'_, K, V, C, T>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     type Item = Result<T>;
 
@@ -166,22 +181,24 @@ where
 }
 
 /// The key and the value.
-pub(super) fn both<K: Key, V>(cache: &Cache<K, V>, key: &[u8], value: &[u8]) -> Result<(K, V)>
-where
-    V: Serialize + DeserializeOwned,
-{
+pub(super) fn both<K: Key, V, C: Codec<V>>(
+    cache: &Cache<K, V, C>,
+    key: &[u8],
+    value: &[u8],
+) -> Result<(K, V)> {
     Ok((only_key(cache, key, value)?, cache.decode(value)?))
 }
 
 /// The key; the value is not decoded.
-pub(super) fn only_key<K: Key, V>(cache: &Cache<K, V>, key: &[u8], _: &[u8]) -> Result<K> {
+pub(super) fn only_key<K: Key, V, C>(cache: &Cache<K, V, C>, key: &[u8], _: &[u8]) -> Result<K> {
     keys::decode(key, &format!("the cache `{}`", cache.name))
 }
 
 /// The value; the key is not decoded.
-pub(super) fn only_value<K: Key, V>(cache: &Cache<K, V>, _: &[u8], value: &[u8]) -> Result<V>
-where
-    V: Serialize + DeserializeOwned,
-{
+pub(super) fn only_value<K: Key, V, C: Codec<V>>(
+    cache: &Cache<K, V, C>,
+    _: &[u8],
+    value: &[u8],
+) -> Result<V> {
     cache.decode(value)
 }

@@ -1,7 +1,7 @@
 //! A cache as a source: what is sent to it, or published, in order and without a gap; and who looks on.
 
-use super::sink::Keeps;
-use super::{Cache, scratch};
+use super::{Cache, scratch, stamp};
+use crate::codec::Codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{self, Key};
 use crate::scope::Shared as App;
@@ -10,8 +10,6 @@ use crate::steps::{Item, Receives, Txn};
 use crate::store::{self, RowValue};
 use futures_core::Stream;
 use futures_util::stream;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::fmt;
 use tokio::sync::broadcast;
 
@@ -21,25 +19,26 @@ const CAPACITY: usize = 1024;
 /// Told apart by this, which nobody writes: a static cache.
 pub struct ACache;
 
-/// A cache that is named as a source. Whether its entries can be read is asked next, so that a type without serde's traits
-/// is said to be one.
-pub struct Named<K: 'static, V: 'static>(&'static Cache<K, V>);
+/// A cache that is named as a source. Whether its entries can be read is asked next, so that a type that the codec
+/// cannot read is said to be one.
+pub struct Named<K: 'static, V: 'static, C: 'static>(&'static Cache<K, V, C>);
 
 #[diagnostic::do_not_recommend]
-impl<K: Send + 'static, V: Send + 'static> Shared<ACache> for Cache<K, V> {
-    type Source = Named<K, V>;
+impl<K: Send + 'static, V: Send + 'static, C: 'static> Shared<ACache> for Cache<K, V, C> {
+    type Source = Named<K, V, C>;
 
-    fn share(&'static self) -> Named<K, V> {
+    fn share(&'static self) -> Named<K, V, C> {
         Named(self)
     }
 }
 
-impl<K, V> Named<K, V> {
+impl<K, V, C> Named<K, V, C> {
     /// The source; its errors are apart already.
     pub fn untry(self) -> Source<(K, V)>
     where
         K: Key,
-        V: Keeps + Send,
+        V: Send,
+        C: Codec<V>,
     {
         let cache = self.0;
         let rows = format!("cache {}", cache.name);
@@ -76,10 +75,10 @@ impl fmt::Display for Lagged {
 
 impl std::error::Error for Lagged {}
 
-impl<K, V> Cache<K, V>
+impl<K, V, C> Cache<K, V, C>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     /// Sends an entry to those who take from the cache and those who look on, when the step ends.
     pub(super) fn notify(&self, app: &App, txn: &mut Txn, row: &[u8], value: &RowValue) -> Result<()> {
@@ -110,14 +109,21 @@ where
         let Item::Kept(entry) = item else {
             return Err(Error::new(ErrorKind::Misuse, "what a cache sends is kept"));
         };
+        let (key, stored) = self.parts(&entry)?;
+        // What is sent is not left out for coming late.
+        let value = self.live(stored, || 0)?.unwrap_or_default();
+        Ok((keys::decode(key, &format!("the cache `{}`", self.name))?, self.decode(value)?))
+    }
+
+    /// The key, and the value as it is stored.
+    fn parts<'a>(&self, entry: &'a [u8]) -> Result<(&'a [u8], &'a [u8])> {
         let parts = entry.split_first_chunk::<8>().and_then(|(length, rest)| {
             rest.split_at_checked(usize::try_from(u64::from_be_bytes(*length)).ok()?)
         });
-        let Some((key, value)) = parts else {
+        parts.ok_or_else(|| {
             let text = format!("an entry of the cache `{}` on its way is damaged", self.name);
-            return Err(Error::new(ErrorKind::Codec, text));
-        };
-        Ok((keys::decode(key, &format!("the cache `{}`", self.name))?, self.decode(value)?))
+            Error::new(ErrorKind::Codec, text)
+        })
     }
 
     /// What is sent to the cache, or published, from now on: for pages and the like that may miss some, which they are
@@ -147,19 +153,27 @@ where
     where
         V: Send,
     {
-        let onlookers = self.with(|current| {
+        let (onlookers, clock) = self.with(|current| {
             current.app.has_listeners();
-            self.slot.of(&current.app, || Onlookers(broadcast::channel(CAPACITY).0))
+            let onlookers = self.slot.of(&current.app, || Onlookers(broadcast::channel(CAPACITY).0))?;
+            Ok((onlookers, current.app.clock.clone()))
         })?;
+        let has_expired = move |entry: &RowValue| {
+            let live = |(_, stored)| self.live(stored, || stamp::now(&clock));
+            self.parts(entry).and_then(live).is_ok_and(|live| live.is_none())
+        };
         let entries = onlookers.0.subscribe();
-        Ok(stream::unfold(entries, |mut entries| async {
-            let next = match entries.recv().await {
-                // It was encoded a moment ago, by the same types.
-                Ok(entry) => self.entry(Item::Kept(entry)).map_err(|_| Lagged(1)),
-                Err(broadcast::error::RecvError::Lagged(missed)) => Err(Lagged(missed)),
-                Err(broadcast::error::RecvError::Closed) => return None,
+        Ok(stream::unfold((entries, has_expired), |(mut entries, has_expired)| async {
+            let next = loop {
+                match entries.recv().await {
+                    Ok(entry) if has_expired(&entry) => {}
+                    // It was encoded a moment ago, by the same types.
+                    Ok(entry) => break self.entry(Item::Kept(entry)).map_err(|_| Lagged(1)),
+                    Err(broadcast::error::RecvError::Lagged(missed)) => break Err(Lagged(missed)),
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
             };
-            Some((next, entries))
+            Some((next, (entries, has_expired)))
         }))
     }
 }

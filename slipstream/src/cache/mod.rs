@@ -3,13 +3,20 @@
 //! A static `Cache` is a name with types; the running app holds the rows. Inside of a handler a cache is read and
 //! written as part of the step; outside each call is a step of its own.
 
+mod bound;
 mod entries;
+mod evictor;
 mod feed;
+mod index;
 mod lines;
+mod opening;
 mod scratch;
 mod sink;
+mod slices;
 mod snapshot;
-#[cfg(all(test, feature = "sled"))]
+mod stamp;
+#[cfg(feature = "sled")]
+#[cfg(test)]
 mod tests;
 mod transfer;
 
@@ -17,19 +24,20 @@ pub use entries::Entries;
 pub use feed::Lagged;
 pub use snapshot::Snapshot;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::codec::{Codec, MessagePack};
+use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::keys::{Key, KeyOf, PrefixOf};
-use crate::needs::Named;
-use crate::scope::{self, Current, Slot};
+use crate::needs::{Named, Prepare};
+use crate::scope::{self, Current, Shared, Slot};
 use crate::steps::{RESERVED, Txn};
 use crate::store::{self, RowValue};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use index::Limits;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Named, ordered state with keys `K` and values `V`.
+/// Named, ordered state with keys `K` and values `V`, written by the codec `C`.
 ///
 /// As a sink it takes `(K, V)`. In a handler a get, and what is written after it, are one transaction: it is exact
 /// however many lanes count into the same key.
@@ -51,16 +59,22 @@ use std::sync::atomic::Ordering;
 /// assert_eq!(running.enter(|| COUNTS.get("a"))?, Some(2));
 /// # Ok(()) });
 /// ```
-pub struct Cache<K, V> {
+///
+/// It keeps all that is written to it, unless it is given a [`ttl`](Cache::ttl) or [`max_bytes`](Cache::max_bytes). Another
+/// [`Codec`] is named as the third type.
+pub struct Cache<K, V, C = MessagePack> {
     name: &'static str,
     slot: Slot,
-    types: PhantomData<fn() -> (K, V)>,
+    limits: Limits,
+    /// What an app keeps for the limits.
+    bound: Slot,
+    types: PhantomData<fn() -> (K, V, C)>,
 }
 
-impl<K, V> Cache<K, V> {
+impl<K, V, C> Cache<K, V, C> {
     /// A cache of this name.
     pub const fn new(name: &'static str) -> Self {
-        Cache { name, slot: Slot::new(), types: PhantomData }
+        Cache { name, slot: Slot::new(), limits: Limits::NONE, bound: Slot::new(), types: PhantomData }
     }
 
     /// The cache's name.
@@ -68,16 +82,19 @@ impl<K, V> Cache<K, V> {
         self.name
     }
 
-    fn named(&self) -> Named {
-        let types = std::any::type_name::<(K, V)>();
-        Named { name: self.name, slot: self.slot.index(), types, prepare: None }
+    fn named(&'static self) -> Named {
+        let types = std::any::type_name::<(K, V, C)>();
+        // So that the evictor works from the start.
+        let prepare = |app: &Arc<Shared>| self.index(app).map(drop);
+        let prepare: Option<Prepare> = (!self.limits.is_none()).then_some(Arc::new(prepare));
+        Named { name: self.name, slot: self.slot.index(), types, prepare }
     }
 }
 
-impl<K, V> Cache<K, V>
+impl<K, V, C> Cache<K, V, C>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     fn current(&self) -> Result<Current> {
         self.with(|current| Ok(current.clone()))
@@ -96,6 +113,7 @@ where
                 if !current.app.uses_caches.load(Ordering::Relaxed) {
                     current.app.uses_caches.store(true, Ordering::Relaxed);
                 }
+                self.index(&current.app)?;
                 run(current)
             },
         )
@@ -118,19 +136,31 @@ where
         }
     }
 
-    fn encode(&self, value: &V) -> Result<RowValue> {
-        let mut encoded = Ok(());
-        let fill = |out: &mut Vec<u8>| encoded = rmp_serde::encode::write_named(out, value);
-        let bytes = scratch::with_bytes(fill, |bytes| RowValue::from(bytes));
-        encoded.map(|()| bytes).map_err(|error| self.codec("a value of", "encoded", error))
+    /// A value as it is stored.
+    fn encode(&self, app: &Shared, value: &V) -> Result<RowValue> {
+        let stored = stamp::store(self.written(app), |out| C::encode_into(value, out));
+        stored.map_err(|error| self.codec("a value of", "encoded", error))
+    }
+
+    /// The value of what is stored, unless it has expired.
+    fn open(&self, app: &Shared, stored: &[u8]) -> Result<Option<V>> {
+        self.live(stored, || stamp::now(&app.clock))?.map(|value| self.decode(value)).transpose()
+    }
+
+    /// Writes an entry, or takes it out, when the step ends.
+    fn stage(&self, app: &Arc<Shared>, txn: &mut Txn, row: &[u8], value: Option<RowValue>) -> Result<()> {
+        match self.index(app)? {
+            Some(index) => index.write(&app.state, txn, row, value)?,
+            None => app.state.write(txn, row, value),
+        }
+        Ok(())
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<V> {
-        rmp_serde::from_slice(bytes).map_err(|error| self.codec("a value of", "decoded", error))
+        C::decode(bytes).map_err(|error| self.codec("a value of", "decoded", error))
     }
 
-    fn codec(&self, what: &str, doing: &str, error: impl Into<crate::error::BoxError>) -> Error {
-        let error = error.into();
+    fn codec(&self, what: &str, doing: &str, error: BoxError) -> Error {
         Error::caused(
             ErrorKind::Codec,
             format!("{what} the cache `{}` cannot be {doing}: {error}", self.name),
@@ -143,7 +173,7 @@ where
     /// # Errors
     /// Outside of an app, if the store cannot be read, or if what it holds is not a `V`.
     pub fn get<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
-        self.read(key)?.map(|bytes| self.decode(&bytes)).transpose()
+        self.read(key, |value| self.decode(value))
     }
 
     /// Whether a key has a value.
@@ -151,15 +181,21 @@ where
     /// # Errors
     /// Outside of an app, or if the store cannot be read.
     pub fn contains<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
-        Ok(self.read(key)?.is_some())
+        Ok(self.read(key, |_| Ok(()))?.is_some())
     }
 
-    fn read<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Result<Option<RowValue>> {
+    fn read<Q: KeyOf<K> + ?Sized, T>(
+        &self,
+        key: &Q,
+        pick: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<Option<T>> {
         self.with(|current| {
-            self.row(
+            let stored = self.row(
                 |out| key.encode_as(out),
                 |row| self.step(current, |txn| current.app.state.read(txn, row)),
-            )
+            )?;
+            let Some(stored) = stored else { return Ok(None) };
+            self.live(&stored, || stamp::now(&current.app.clock))?.map(pick).transpose()
         })
     }
 
@@ -168,7 +204,7 @@ where
     /// # Errors
     /// Outside of an app, or if the value cannot be encoded.
     pub fn put<Q: KeyOf<K> + ?Sized>(&self, key: &Q, value: &V) -> Result<()> {
-        self.write(key, Some(self.encode(value)?))
+        self.write(key, Some(value))
     }
 
     /// Sets the value of a key, and tells those who take from the cache and those who look on, as a sink does.
@@ -177,12 +213,11 @@ where
     /// Outside of an app; if the value cannot be encoded; if those who take from the cache are twice as far behind as
     /// there is room for.
     pub fn publish<Q: KeyOf<K> + ?Sized>(&self, key: &Q, value: &V) -> Result<()> {
-        let value = self.encode(value)?;
         self.with(|current| {
+            let value = self.encode(&current.app, value)?;
             let publish = |txn: &mut Txn, row: &[u8]| {
                 self.notify(&current.app, txn, row, &value)?;
-                current.app.state.write(txn, row, Some(value.clone()));
-                Ok(())
+                self.stage(&current.app, txn, row, Some(value.clone()))
             };
             self.row(|out| key.encode_as(out), |row| self.step(current, |txn| publish(txn, row)))
         })
@@ -196,12 +231,10 @@ where
         self.write(key, None)
     }
 
-    fn write<Q: KeyOf<K> + ?Sized>(&self, key: &Q, value: Option<RowValue>) -> Result<()> {
+    fn write<Q: KeyOf<K> + ?Sized>(&self, key: &Q, value: Option<&V>) -> Result<()> {
         self.with(|current| {
-            let write = |txn: &mut Txn, row: &[u8]| {
-                current.app.state.write(txn, row, value.clone());
-                Ok(())
-            };
+            let value = value.map(|value| self.encode(&current.app, value)).transpose()?;
+            let write = |txn: &mut Txn, row: &[u8]| self.stage(&current.app, txn, row, value.clone());
             self.row(|out| key.encode_as(out), |row| self.step(current, |txn| write(txn, row)))
         })
     }
@@ -225,24 +258,26 @@ where
     /// As [`get`](Cache::get) and [`put`](Cache::put).
     pub fn update<Q: KeyOf<K> + ?Sized>(&self, key: &Q, mut make: impl FnMut(Option<V>) -> V) -> Result<V> {
         self.with(|current| {
-            let state = &current.app.state;
+            let (app, state) = (&current.app, &current.app.state);
             self.row(
                 |out| key.encode_as(out),
                 |row| {
-                    let read =
-                        |txn: &mut Txn| state.read(txn, row)?.map(|bytes| self.decode(&bytes)).transpose();
+                    let read = |txn: &mut Txn| match state.read(txn, row)? {
+                        Some(stored) => self.open(app, &stored),
+                        None => Ok(None),
+                    };
                     match &current.step {
                         Some(step) => {
                             // Without the lock, since `make` may use other caches.
                             let old = read(&mut step.touch().txn)?;
                             let new = make(old);
-                            let encoded = self.encode(&new)?;
-                            state.write(&mut step.touch().txn, row, Some(encoded));
+                            let encoded = self.encode(app, &new)?;
+                            self.stage(app, &mut step.touch().txn, row, Some(encoded))?;
                             Ok(new)
                         }
                         None => state.outside(|txn| {
                             let new = make(read(txn)?);
-                            state.write(txn, row, Some(self.encode(&new)?));
+                            self.stage(app, txn, row, Some(self.encode(app, &new)?))?;
                             Ok(new)
                         }),
                     }
@@ -252,17 +287,17 @@ where
     }
 
     /// All entries, in the order of their keys.
-    pub fn iter(&self) -> Entries<'_, K, V> {
+    pub fn iter(&self) -> Entries<'_, K, V, C> {
         Entries::all(self, entries::both)
     }
 
     /// All keys, in their order.
-    pub fn keys(&self) -> Entries<'_, K, V, K> {
+    pub fn keys(&self) -> Entries<'_, K, V, C, K> {
         Entries::all(self, entries::only_key)
     }
 
     /// All values, in the order of their keys.
-    pub fn values(&self) -> Entries<'_, K, V, V> {
+    pub fn values(&self) -> Entries<'_, K, V, C, V> {
         Entries::all(self, entries::only_value)
     }
 
@@ -285,7 +320,7 @@ where
     /// })
     /// # });
     /// ```
-    pub fn range<Q: KeyOf<K>>(&self, range: impl RangeBounds<Q>) -> Entries<'_, K, V> {
+    pub fn range<Q: KeyOf<K>>(&self, range: impl RangeBounds<Q>) -> Entries<'_, K, V, C> {
         self.iter().within(&range)
     }
 
@@ -305,7 +340,7 @@ where
     /// })
     /// # });
     /// ```
-    pub fn prefix<P: PrefixOf<K> + ?Sized>(&self, prefix: &P) -> Entries<'_, K, V> {
+    pub fn prefix<P: PrefixOf<K> + ?Sized>(&self, prefix: &P) -> Entries<'_, K, V, C> {
         self.iter().starting(prefix)
     }
 
@@ -317,10 +352,8 @@ where
         let keys = Entries::all(self, entries::only_key).within(&range).collect::<Result<Vec<K>>>()?;
         self.with(|current| {
             self.step(current, |txn| {
-                for key in &keys {
-                    self.row(|out| key.encode(out), |row| current.app.state.write(txn, row, None));
-                }
-                Ok(())
+                let take_out = |row: &[u8], txn: &mut Txn| self.stage(&current.app, txn, row, None);
+                keys.iter().try_for_each(|key| self.row(|out| key.encode(out), |row| take_out(row, txn)))
             })
         })
     }

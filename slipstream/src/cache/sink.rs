@@ -1,12 +1,11 @@
 //! A cache as a sink: a row is staged, and visible when its step ends.
 
 use super::Cache;
+use crate::codec::Codec;
 use crate::keys::Key;
 use crate::needs::Needs;
 use crate::sink::{InHand, Ready, Resource, Shown};
 use crate::step::{Interrupt, Step};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What a cache takes.
@@ -27,26 +26,15 @@ impl<K, V> FitsCache<K, V> for (K, V) {
 }
 
 /// A cache as a sink.
-pub struct ToCache<'a, K, V>(&'a Cache<K, V>);
+pub struct ToCache<'a, K, V, C>(&'a Cache<K, V, C>);
 
-/// What a cache can keep.
-#[diagnostic::on_unimplemented(
-    message = "a cache cannot keep a `{Self}`",
-    label = "`{Self}` lacks serde's traits",
-    note = "derive them: `#[derive(Serialize, Deserialize)]`"
-)]
-pub trait Keeps: Serialize + DeserializeOwned {}
-
-#[diagnostic::do_not_recommend]
-impl<V: Serialize + DeserializeOwned> Keeps for V {}
-
-impl<K, V> Resource for Cache<K, V> {
+impl<K, V, C> Resource for Cache<K, V, C> {
     type Kind<'a>
-        = ToCache<'a, K, V>
+        = ToCache<'a, K, V, C>
     where
         Self: 'a;
 
-    fn kind(&self) -> ToCache<'_, K, V> {
+    fn kind(&self) -> ToCache<'_, K, V, C> {
         ToCache(self)
     }
 
@@ -58,40 +46,40 @@ impl<K, V> Resource for Cache<K, V> {
 }
 
 /// Writes rows to a cache.
-struct CacheSink<'a, K, V>(&'a Cache<K, V>);
+struct CacheSink<'a, K, V, C>(&'a Cache<K, V, C>);
 
-impl<'a, K, V> ToCache<'a, K, V> {
+impl<'a, K, V, C> ToCache<'a, K, V, C> {
     /// As a sink for these outputs.
-    pub fn fit<T: Send, P>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<'a, K, V, T, P>
+    pub fn fit<T: Send, P>(self, _: Shown<T, P>) -> impl Ready<T> + Sync + use<'a, K, V, C, T, P>
     where
         T: FitsCache<K, V>,
         K: Key,
-        V: Keeps,
+        C: Codec<V>,
     {
         CacheSink(self.0)
     }
 }
 
-impl<T, K, V> Ready<T> for CacheSink<'_, K, V>
+impl<T, K, V, C> Ready<T> for CacheSink<'_, K, V, C>
 where
     T: FitsCache<K, V> + Send,
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {
         step.at_sink(at);
         let in_hand = InHand::take(step.outputs(at));
         let (key, value) = item.pair();
-        let value = self.0.encode(&value)?;
+        let app = step.app();
+        let value = self.0.encode(app, &value)?;
         self.0.row(
             |out| key.encode(out),
             |row| {
-                step.stage_item(at, |app, txn| {
+                step.stage_item(at, |_, txn| {
                     if app.listeners.load(Relaxed) {
                         self.0.notify(app, txn, row, &value)?;
                     }
-                    app.state.write(txn, row, Some(value));
-                    Ok(())
+                    self.0.stage(app, txn, row, Some(value))
                 })
             },
         )?;

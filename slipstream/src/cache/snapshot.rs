@@ -1,12 +1,12 @@
 //! A cache as of one moment.
 
+use super::stamp::{self, Micros};
 use super::{Cache, Entries, entries};
+use crate::codec::{Codec, MessagePack};
 use crate::error::Result;
 use crate::keys::{Key, KeyOf, PrefixOf};
 use crate::steps::Still;
 use crate::store;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::ops::RangeBounds;
 
 /// A [`Cache`] as of one moment between two steps, also while lanes go on writing: see [`Cache::snapshot`].
@@ -30,15 +30,17 @@ use std::ops::RangeBounds;
 /// })
 /// # });
 /// ```
-pub struct Snapshot<'a, K, V> {
-    cache: &'a Cache<K, V>,
+pub struct Snapshot<'a, K, V, C = MessagePack> {
+    cache: &'a Cache<K, V, C>,
     still: Still,
+    /// What had not expired then stays.
+    moment: Micros,
 }
 
-impl<K, V> Cache<K, V>
+impl<K, V, C> Cache<K, V, C>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     /// The cache as it is now: whole steps of all lanes, and none that has not ended, the caller's own included.
     ///
@@ -47,18 +49,22 @@ where
     ///
     /// # Errors
     /// Outside of an app, or if the store cannot be read.
-    pub fn snapshot(&self) -> Result<Snapshot<'_, K, V>> {
+    pub fn snapshot(&self) -> Result<Snapshot<'_, K, V, C>> {
         let start = store::prefix(self.name);
         let end = store::after(&start);
-        let still = self.with(|current| current.app.state.still(&(start.into()..end.into())))?;
-        Ok(Snapshot { cache: self, still })
+        self.with(|current| {
+            let state = &current.app.state;
+            let (still, moment) =
+                state.still(&(start.into()..end.into()), || stamp::now(&current.app.clock))?;
+            Ok(Snapshot { cache: self, still, moment })
+        })
     }
 }
 
-impl<'a, K, V> Snapshot<'a, K, V>
+impl<K, V, C> Snapshot<'_, K, V, C>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     /// The value that a key had, if it had one.
     ///
@@ -66,12 +72,14 @@ where
     /// If the store cannot be read, or if what it holds is not a `V`.
     pub fn get<Q: KeyOf<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
         let found = self.cache.row(|out| key.encode_as(out), |row| self.still.get(row))?;
-        found.map(|bytes| self.cache.decode(&bytes)).transpose()
+        let Some(stored) = found else { return Ok(None) };
+        let value = self.cache.live(&stored, || self.moment)?;
+        value.map(|value| self.cache.decode(value)).transpose()
     }
 
     /// All entries that there were, in the order of their keys.
-    pub fn iter(&self) -> Entries<'_, K, V> {
-        Entries::all(self.cache, entries::both).of(&self.still)
+    pub fn iter(&self) -> Entries<'_, K, V, C> {
+        Entries::all(self.cache, entries::both).of(&self.still, self.moment)
     }
 
     /// The entries whose keys are in a range; as [`Cache::range`].
@@ -91,7 +99,7 @@ where
     /// })
     /// # });
     /// ```
-    pub fn range<Q: KeyOf<K>>(&self, range: impl RangeBounds<Q>) -> Entries<'_, K, V> {
+    pub fn range<Q: KeyOf<K>>(&self, range: impl RangeBounds<Q>) -> Entries<'_, K, V, C> {
         self.iter().within(&range)
     }
 
@@ -110,13 +118,13 @@ where
     /// })
     /// # });
     /// ```
-    pub fn prefix<P: PrefixOf<K> + ?Sized>(&self, prefix: &P) -> Entries<'_, K, V> {
+    pub fn prefix<P: PrefixOf<K> + ?Sized>(&self, prefix: &P) -> Entries<'_, K, V, C> {
         self.iter().starting(prefix)
     }
 
-    /// The bytes of all keys and values.
-    pub(super) fn raw(&self) -> Entries<'_, K, V, (Vec<u8>, Vec<u8>)> {
+    /// The bytes of all keys, and what the codec wrote.
+    pub(super) fn raw(&self) -> Entries<'_, K, V, C, (Vec<u8>, Vec<u8>)> {
         Entries::all(self.cache, |_, key: &[u8], value: &[u8]| Ok((key.to_vec(), value.to_vec())))
-            .of(&self.still)
+            .of(&self.still, self.moment)
     }
 }

@@ -1,5 +1,8 @@
 //! A cache beside an ordered map, through commits and reopenings.
 
+mod bounded;
+mod crashes;
+
 use crate::error::Result;
 use crate::prelude::*;
 use proptest::prelude::{Just, Strategy, prop_oneof};

@@ -1,13 +1,12 @@
 //! A cache as text, for backups, for looking at it, and for moving from one engine to another.
 
-use super::Cache;
 use super::lines::{FORMAT, Line, Lines, hex, line};
+use super::{Cache, stamp};
+use crate::codec::Codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{self, Key};
 use crate::scope::Current;
 use crate::store::RowValue;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
@@ -17,16 +16,17 @@ const STEP: usize = 256;
 /// How long an import waits for commits that make room for more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-impl<K, V> Cache<K, V>
+impl<K, V, C> Cache<K, V, C>
 where
     K: Key,
-    V: Serialize + DeserializeOwned,
+    C: Codec<V>,
 {
     /// Writes all entries as text, as of one moment, and returns how many there are.
     ///
     /// There is one line for each entry, with its key and its value in hexadecimal digits; a line before them names the
     /// cache and the format, and one behind them has the count. Each begins with a checksum that also covers its number,
-    /// so that [`import`](Cache::import) finds what is damaged, missing or moved. Nothing in it depends on the engine.
+    /// so that [`import`](Cache::import) finds what is damaged, missing or moved. Nothing in it depends on the engine, nor
+    /// on bounds of the cache: entries that have expired are not in it, and the times of the others are not either.
     /// The writer is blocked on, and should be buffered. A [`Snapshot`](super::Snapshot) is held meanwhile.
     ///
     /// ```
@@ -77,7 +77,7 @@ where
     /// Puts all entries of an [`export`](Cache::export) into the cache, and returns how many there were. Other keys keep
     /// their values.
     ///
-    /// The export may be of a cache of another name, with the same types. At most 256 entries are one step, so that others
+    /// The export may be of a cache of another name, with the same types; entries count as written now. At most 256 entries are one step, so that others
     /// may see a part of it; it waits for commits where it is ahead of them. The reader is blocked on.
     ///
     /// # Errors
@@ -107,7 +107,12 @@ where
                         .and_then(|_| self.decode(&value));
                     fits.map_err(|error| lines.refused(&error))?;
                     count += 1;
-                    entries.push((key, RowValue::from(value)));
+                    let copy = |out: &mut Vec<u8>| {
+                        out.extend(value);
+                        Ok(())
+                    };
+                    let stored = stamp::store(self.written(&current.app), copy);
+                    entries.push((key, stored.map_err(|error| self.codec("a value of", "stored", error))?));
                 }
                 Line::End(counted) => {
                     lines.ends(count, counted)?;
@@ -133,8 +138,8 @@ where
     fn write_entries(&self, current: &Current, entries: &[(Vec<u8>, RowValue)]) -> Result<()> {
         current.app.state.outside(|txn| {
             for (key, value) in entries {
-                let write = |row: &[u8]| current.app.state.write(txn, row, Some(value.clone()));
-                self.row(|out| out.extend_from_slice(key), write);
+                let write = |row: &[u8]| self.stage(&current.app, txn, row, Some(value.clone()));
+                self.row(|out| out.extend_from_slice(key), write)?;
             }
             Ok(())
         })

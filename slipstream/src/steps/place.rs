@@ -4,6 +4,8 @@ use crate::store::{self, RowKey};
 
 /// The names of rows that are not a cache's. A cache's name cannot start with this.
 pub(crate) const RESERVED: &str = "slipstream/";
+/// What the names of rows begin with that have the order in which a cache was written.
+pub(crate) const INDEXES: &str = "slipstream/indexes/";
 const PLACES: &str = "slipstream/places";
 const RESUMES: &str = "slipstream/resumes";
 

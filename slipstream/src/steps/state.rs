@@ -166,10 +166,10 @@ impl State {
         Scan::new(self.protocol.scan(txn, &range), range, reverse)
     }
 
-    /// A range of rows as of this moment, between two steps.
-    pub(crate) fn still(&self, range: &Range<RowKey>) -> Result<Still> {
-        let (overlay, store) = self.protocol.still(range, || self.store.snapshot());
-        Ok(Still::new(overlay, store?))
+    /// A range of rows as of this moment, between two steps; and what is seen at that moment.
+    pub(crate) fn still<T>(&self, range: &Range<RowKey>, look: impl FnOnce() -> T) -> Result<(Still, T)> {
+        let (overlay, (store, seen)) = self.protocol.still(range, || (self.store.snapshot(), look()));
+        Ok((Still::new(overlay, store?), seen))
     }
 
     /// Reads all that is stored and checks its checksums; the number of rows.

@@ -1,10 +1,11 @@
 //! Topics and state in memory that outlive an app, so that a test can stop one and start the next.
 
 use crate::app::App;
+use crate::codec::Codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::memory::MemoryLog;
 use crate::store::Store;
-use crate::topic::{Codec, Record, Topic, TopicKey, decode};
+use crate::topic::{Record, Topic, TopicKey, decode};
 use std::sync::Arc;
 
 /// Topics and state in memory, shared by the apps that are made of it.

@@ -49,7 +49,7 @@ impl Definition {
 
     /// For preflight.
     pub(crate) fn named(&'static self, types: &'static str) -> Named {
-        let prepare = Arc::new(|app: &Shared| self.name_in(app).map(drop));
+        let prepare = Arc::new(|app: &Arc<Shared>| self.name_in(app).map(drop));
         Named { name: self.name, slot: self.slot.index(), types, prepare: Some(prepare) }
     }
 

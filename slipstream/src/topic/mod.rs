@@ -2,7 +2,6 @@
 //!
 //! A static `Topic` is a name with types; the running app holds the connection. Nothing here knows which log it is.
 
-mod codec;
 mod dead;
 mod definition;
 mod headers;
@@ -10,7 +9,6 @@ mod record;
 mod sink;
 mod source;
 
-pub use codec::{Codec, Json};
 pub use dead::dead_letter;
 pub(crate) use definition::Definition;
 pub use definition::Start;
@@ -19,6 +17,7 @@ pub(crate) use record::About;
 pub(crate) use record::decode;
 pub use record::{Record, TopicKey};
 
+use crate::codec::{Codec, Json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Outgoing, Written};
 use crate::scope;

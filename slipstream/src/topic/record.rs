@@ -165,7 +165,7 @@ impl<K: Key> TopicKey for Option<K> {
 }
 
 /// Makes a record out of what was read; the error says what is wrong with it.
-pub(crate) fn decode<K: TopicKey, V, C: super::Codec<V>>(raw: &Incoming) -> Result<Record<K, V>> {
+pub(crate) fn decode<K: TopicKey, V, C: crate::codec::Codec<V>>(raw: &Incoming) -> Result<Record<K, V>> {
     let key = K::read(raw.key.as_deref()).ok_or_else(|| {
         let kind = std::any::type_name::<K>();
         let text = match raw.key {

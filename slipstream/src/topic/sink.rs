@@ -1,6 +1,7 @@
 //! A topic as a sink: a record is staged, and written when its step ends; the commit waits for its acknowledgement.
 
-use super::{About, Codec, Record, Topic, TopicKey};
+use super::{About, Record, Topic, TopicKey};
+use crate::codec::Codec;
 use crate::needs::Needs;
 use crate::sink::{InHand, Ready, Resource, Shown};
 use crate::step::{Interrupt, Step};

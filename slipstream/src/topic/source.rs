@@ -1,7 +1,8 @@
 //! A topic as a source: its records in order within each partition, decoded as the lane takes them.
 
 use super::record::decode;
-use super::{Codec, Record, Topic, TopicKey};
+use super::{Record, Topic, TopicKey};
+use crate::codec::Codec;
 use crate::error::{Error, Result};
 use crate::ledger::Received;
 use crate::log::{Delivery, Incoming};

@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["scope"],
     &["steps", "pulled"],
     &["log", "store"],
-    &["breath", "clock", "config", "gate", "keys", "ledger"],
+    &["breath", "clock", "codec", "config", "gate", "keys", "ledger"],
     &["error"],
 ];
 /// Where it stands, for those who need to add a module.
