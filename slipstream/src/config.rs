@@ -13,7 +13,7 @@ use std::time::Duration;
 /// | `state.dir` | where the state directories of apps lie, or `memory` | `state` |
 /// | `state.durability` | what a commit survives: `process` (a kill) or `power` (a loss of power) | `process` |
 /// | `state.on.loss` | about damaged or lost state: `fail`, or `replay` from the sources, with the old moved aside | `fail` |
-/// | `state.memory.mib` | how much memory the state may take: rows, what is not in the store yet, the store's cache | 512 |
+/// | `state.memory.mib` | memory for rows, for what is not in the store yet, and for the store's cache; sled takes more for itself | 512 |
 /// | `commit.interval.ms` | time between commits | 100 |
 /// | `shutdown.timeout.ms` | how long draining may take | 30000 |
 /// | `kafka.bootstrap.servers` | a broker's address, or `memory` | none |

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 /// What the state may take, and what its values take in all.
 const MEMORY_MIB: u64 = 64;
-const STATE_BYTES: u64 = 10 * MEMORY_MIB << 20;
+const STATE_BYTES: u64 = (10 * MEMORY_MIB) << 20;
 
 const VALUE_BYTES: usize = 300;
 const KEYS: u64 = STATE_BYTES / VALUE_BYTES as u64;
@@ -51,7 +51,7 @@ fn write(key: u64) -> Result<(u64, Blob)> {
     }
     let written = WRITTEN.fetch_add(1, Relaxed);
     let mut value = VALUES.get(&key)?.unwrap_or_else(|| Blob("x".repeat(VALUE_BYTES)));
-    value.0.replace_range(..1, if written % 2 == 0 { "a" } else { "b" });
+    value.0.replace_range(..1, if written.is_multiple_of(2) { "a" } else { "b" });
     Ok((key, value))
 }
 
@@ -104,7 +104,7 @@ async fn steady(seconds: u64) -> slipstream::Result<()> {
             let written = WRITTEN.load(Relaxed);
             println!(
                 "{written} written, {} MiB of memory, {} MiB in the log",
-                resident() - before >> 20,
+                (resident() - before) >> 20,
                 backlog(dir.path()) >> 20
             );
         }

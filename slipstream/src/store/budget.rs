@@ -2,7 +2,8 @@
 
 use crate::config::Config;
 
-/// The memory that the state of an app may take. What it is divided by was measured: `cargo xtask bench memory`.
+/// The memory that the state of an app may take. What sled takes beyond its page cache comes on top, and grows with the
+/// rows that it has: `cargo xtask bench steady` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
     bytes: usize,
