@@ -143,6 +143,12 @@ impl View {
             return Ok(());
         }
         let mut above = Merge::new(self.runs.iter().map(|run| run.between(from, to)), reverse);
+        if above.slices.is_empty() {
+            let first = rows.len();
+            let wanted = limit.saturating_sub(first);
+            self.engine.call(|engine| engine.range(from, to, wanted, reverse, rows))?;
+            return rows.unwrap(first, envelope::unwrap);
+        }
         let mut below = Below {
             view: self,
             from: from.to_vec(),
