@@ -10,6 +10,7 @@ pub use crate::run::main;
 pub use crate::sink::{Declared, Offer, closure, copies, resend, send, sent_by};
 pub use crate::source::{private, shared};
 pub use crate::step::{Interrupt, Step};
+pub use crate::topic::{AtWork, Opened, Opening, Wait}; // not named by it, but by the signature of `Codec`
 pub use inventory;
 pub use std::boxed::Box;
 pub use std::option::Option::{None, Some};
@@ -22,8 +23,8 @@ pub mod levels {
     pub use crate::lane::{Copies as _, Look as _};
     pub use crate::pipe::{StagedForeign as _, StagedNothing as _};
     pub use crate::sink::{
-        NotDeclared as _, OfferFn as _, OfferOther as _, OfferTwo as _, Outputs as _, ShownByDebug as _,
-        ShownByNeither as _,
+        DeclaredAsIs as _, NotDeclared as _, OfferFn as _, OfferOther as _, OfferTwo as _, Outputs as _,
+        ShownByDebug as _, ShownByNeither as _,
     };
     pub use crate::source::{Copied as _, Untry as _};
 }

@@ -2,12 +2,17 @@
 #![doc = include_str!("../../README.md")]
 
 // The macro's output names the crate from outside, also in our own tests.
+#[cfg(all(test, feature = "avro"))]
+#[allow(unused_extern_crates)] // the derive of a schema names the crate by its new name
+extern crate avro_rs as apache_avro;
 #[allow(unused_extern_crates)]
 extern crate self as slipstream;
 
 #[doc(hidden)]
 pub mod __private;
 mod app;
+#[cfg(feature = "avro")]
+pub mod avro;
 mod breath;
 mod cache;
 mod channel;
@@ -39,6 +44,8 @@ pub mod testing;
 mod topic;
 
 pub use app::{App, Running};
+#[cfg(feature = "avro")]
+pub use avro::Avro;
 pub use cache::{Cache, Entries, Lagged, Snapshot};
 pub use channel::Channel;
 pub use clock::Clock;
@@ -57,7 +64,7 @@ pub use sink::{Batch, batch, print};
 pub use slipstream_macros::{handle, main};
 pub use source::{At, Resume, every, iter, lines};
 pub use step::Ctx;
-pub use topic::{Codec, Headers, Json, Receipt, Record, Start, Topic, TopicKey, dead_letter};
+pub use topic::{Codec, Headers, Json, Raw, Receipt, Record, Start, Text, Topic, TopicKey, dead_letter};
 
 /// Runs an example of the documentation.
 #[doc(hidden)]

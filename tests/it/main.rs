@@ -6,6 +6,7 @@ mod bad_input;
 mod batches;
 mod caches;
 mod channels;
+mod codecs;
 mod common;
 mod drains;
 mod exactness;

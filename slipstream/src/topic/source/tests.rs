@@ -24,6 +24,8 @@ async fn a_batch_that_is_dropped_is_found() {
         assigned: None,
         until: None,
         ends: None,
+        codec: None,
+        wait: None,
         counts: ledger.received("words"),
         types: PhantomData,
     };
