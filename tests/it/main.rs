@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // they are tests
 
+#[cfg(feature = "avro")]
+mod avro;
 mod bad_input;
 mod batches;
 mod caches;
