@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // they are tests
 
+#[cfg(feature = "avro")]
+mod avro;
+
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +29,7 @@ fn app(name: &str) -> Option<(App, Config)> {
         .set("kafka.bootstrap.servers", servers)
         .set("app.id", unique.clone())
         .set("state.dir", state.to_string_lossy());
-    for topic in ["words", "totals", "dead", "sent"] {
+    for topic in ["words", "totals", "dead", "sent", "weather"] {
         config = config.set(format!("topic.{topic}.name"), format!("{topic}-{unique}"));
     }
     Some((App::new().config(config.clone()), config))

@@ -12,6 +12,7 @@ use bytes::Bytes;
 /// ```
 pub enum Raw {}
 
+#[diagnostic::do_not_recommend]
 impl Codec<Vec<u8>> for Raw {
     fn encode(value: &Vec<u8>) -> Result<Bytes, BoxError> {
         Ok(Bytes::copy_from_slice(value))
@@ -22,6 +23,7 @@ impl Codec<Vec<u8>> for Raw {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Codec<Bytes> for Raw {
     fn encode(value: &Bytes) -> Result<Bytes, BoxError> {
         Ok(value.clone())
@@ -40,6 +42,7 @@ impl Codec<Bytes> for Raw {
 /// ```
 pub enum Text {}
 
+#[diagnostic::do_not_recommend]
 impl Codec<String> for Text {
     fn encode(value: &String) -> Result<Bytes, BoxError> {
         Ok(Bytes::copy_from_slice(value.as_bytes()))
@@ -59,6 +62,7 @@ impl Codec<String> for Text {
 /// Where `None` is a record without a value.
 macro_rules! or_none {
     ($($codec:ty: $type:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Codec<Option<$type>> for $codec {
             fn encode(value: &Option<$type>) -> Result<Bytes, BoxError> {
                 value.as_ref().map_or_else(|| Ok(Bytes::new()), <$codec as Codec<$type>>::encode)
