@@ -24,10 +24,11 @@ struct Weather {
 static WEATHER: Topic<String, Weather, Avro<WeatherSchema>> =
     Topic::new("weather").start(Start::Earliest).until_end();
 
-const SEEN: [(&str, &str, Option<f64>); 3] =
-    [("10:00", "🌞", Some(4.5)), ("11:00", "⛅", Some(3.0)), ("12:00", "🌧", None)];
+fn readings() -> impl Iterator<Item = (&'static str, &'static str, Option<f64>)> {
+    [("10:00", "🌞", Some(4.5)), ("11:00", "⛅", Some(3.0)), ("12:00", "🌧", None)].into_iter()
+}
 
-#[handle(source = SEEN, sink = [WEATHER])]
+#[handle(source = readings, sink = [WEATHER])]
 fn measure((time, value, celsius): (&str, &str, Option<f64>)) -> Result<(String, Weather)> {
     let timestamp = format!("2023-01-01T{time}:00Z").parse()?;
     Ok(("Delft".to_owned(), Weather { timestamp, value: value.to_owned(), celsius }))

@@ -16,9 +16,9 @@ static WEATHER: Topic<String, Option<Weather>, Avro> =
 static BROKEN: Topic<String, Vec<u8>, Raw> = Topic::new("weather");
 static DEAD: Topic<String, Vec<u8>, Raw> = Topic::new("dead").start(Start::Earliest).until_end();
 
-#[handle(source = [7.5, f64::NAN], sink = [WEATHER])]
-fn measure(celsius: f64) -> (String, Option<Weather>) {
-    ("Delft".to_owned(), (!celsius.is_nan()).then_some(Weather { celsius }))
+#[handle(source = [75_u32, 0], sink = [WEATHER])]
+fn measure(tenths: u32) -> (String, Option<Weather>) {
+    ("Delft".to_owned(), (tenths > 0).then_some(Weather { celsius: f64::from(tenths) / 10.0 }))
 }
 
 static SEEN: Output<Option<f64>> = Output::new("seen");
