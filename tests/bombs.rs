@@ -61,7 +61,7 @@ fn a_bomb_takes_no_more_than_its_bound() {
             random ^= random >> 7;
             random ^= random << 17;
             // Small numbers are counts and lengths; large ones, parts of longer numbers.
-            *byte = if random % 3 == 0 { (random >> 8) as u8 } else { (random >> 8) as u8 & 7 };
+            *byte = if random.is_multiple_of(3) { (random >> 8) as u8 } else { (random >> 8) as u8 & 7 };
         }
         let _ = bombed::<Nested>(&bytes) | bombed::<Vec<()>>(&bytes) | bombed::<Vec<i64>>(&bytes);
     }

@@ -1,6 +1,6 @@
 //! Avro as a topic's codec: plain datums, or behind the ids of a schema registry.
 //!
-//! What is decoded was walked through before ([`walk`]), since the decoder believes what bytes say of themselves.
+//! What is decoded was walked through before (`walk`), since the decoder believes what bytes say of themselves.
 //! Nothing here knows of topics but their names.
 
 mod known;
@@ -36,9 +36,7 @@ pub use avro_rs::{AvroSchema, Schema};
 /// refused, before anything is allocated for it.
 ///
 /// ```
-/// # use slipstream::avro::apache_avro;
-/// # mod weather { pub extern crate avro_rs as apache_avro; }
-/// # fn main() { slipstream::doc_test(async {
+/// # slipstream::doc_test(async {
 /// use slipstream::avro::{HasSchema, SchemaSource};
 /// use slipstream::prelude::*;
 /// use slipstream::testing::Broker;
@@ -66,7 +64,7 @@ pub use avro_rs::{AvroSchema, Schema};
 /// let broker = Broker::new();
 /// broker.app().handler(measure).run().await?;
 /// assert_eq!(broker.records(&WEATHER)?[0].value, Weather { celsius: 21.5 });
-/// # Ok(()) }) }
+/// # Ok(()) });
 /// ```
 pub struct Avro<S = Derived>(PhantomData<S>);
 
@@ -114,7 +112,13 @@ pub trait HasSchema: 'static {
     const SCHEMA: SchemaSource;
 }
 
-/// What gives the schema for values of `T`.
+/// What gives the schema for values of `T`: [`Derived`] by derive, and whatever [`HasSchema`] for any.
+///
+/// ```
+/// use slipstream::avro::{Derived, SchemaOf};
+/// fn with_derived<T>() where Derived: SchemaOf<T> {}
+/// with_derived::<Vec<String>>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "there is no Avro schema for `{T}`",
     label = "no schema for `{T}`",
