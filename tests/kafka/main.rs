@@ -149,7 +149,7 @@ async fn a_broker_that_is_not_there_is_said_within_its_time() {
     if std::env::var("SLIPSTREAM_TEST_KAFKA").is_err() {
         return;
     }
-    let config = Config::new().set("kafka.bootstrap.servers", "127.0.0.1:1").set("app.id", "nowhere");
+    let config = Config::new().set("kafka.bootstrap.servers", "127.0.0.1:1").set("state.dir", "memory");
     let started = std::time::Instant::now();
     let error = App::new().config(config).handler(add).start().await.err().unwrap();
     assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
