@@ -2,6 +2,7 @@
 
 pub use crate::Result;
 pub use crate::app::{Entry, Merge, Wiring, id_of};
+pub use crate::codec::{AtWork, Opened, Opening, Wait}; // not named by it, but by the signature of `Codec`
 pub use crate::flow::{Feed, Flow, Lent, Merged};
 pub use crate::handler::{As, Asks, Rest, by_record, keyed, mixed, returned, sendable};
 pub use crate::lane::{Copier, Lane, Message, Sent, Work, kept};
@@ -22,8 +23,8 @@ pub mod levels {
     pub use crate::lane::{Copies as _, Look as _};
     pub use crate::pipe::{StagedForeign as _, StagedNothing as _};
     pub use crate::sink::{
-        NotDeclared as _, OfferFn as _, OfferOther as _, OfferTwo as _, Outputs as _, ShownByDebug as _,
-        ShownByNeither as _,
+        DeclaredAsIs as _, NotDeclared as _, OfferFn as _, OfferOther as _, OfferTwo as _, Outputs as _,
+        ShownByDebug as _, ShownByNeither as _,
     };
     pub use crate::source::{Copied as _, Untry as _};
 }

@@ -18,6 +18,10 @@ use std::time::Duration;
 /// | `shutdown.timeout.ms` | how long draining may take | 30000 |
 /// | `kafka.bootstrap.servers` | a broker's address, or `memory` | none |
 /// | `kafka.*` | librdkafka's settings, verbatim | librdkafka's |
+/// | `avro.registry.url` | the schema registry that topics with the codec `Avro` use | none |
+/// | `avro.registry.auth` | `USER:PASSWORD` for it | none |
+/// | `avro.registry.subject` | how subjects are named: `topic`, `record` or `topic-record` | `topic` |
+/// | `avro.registry.register` | whether schemas that are missing there are registered: `true` or `false` | `true` |
 /// | `topic.NAME.name` | what the topic is called on the broker | `NAME` |
 ///
 /// ```

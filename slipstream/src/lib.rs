@@ -2,12 +2,17 @@
 #![doc = include_str!("../../README.md")]
 
 // The macro's output names the crate from outside, also in our own tests.
+#[cfg(all(test, feature = "avro"))]
+#[allow(unused_extern_crates)] // the derive of a schema names the crate by its new name
+extern crate avro_rs as apache_avro;
 #[allow(unused_extern_crates)]
 extern crate self as slipstream;
 
 #[doc(hidden)]
 pub mod __private;
 mod app;
+#[cfg(feature = "avro")]
+pub mod avro;
 mod breath;
 mod cache;
 mod channel;
@@ -40,10 +45,12 @@ pub mod testing;
 mod topic;
 
 pub use app::{App, Running};
+#[cfg(feature = "avro")]
+pub use avro::Avro;
 pub use cache::{Cache, Entries, Lagged, Snapshot};
 pub use channel::Channel;
 pub use clock::Clock;
-pub use codec::{Codec, Json, MessagePack};
+pub use codec::{Codec, Json, MessagePack, Raw, Text};
 pub use config::Config;
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use flow::Flow;

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // they are tests
 
+#[cfg(feature = "avro")]
+mod avro;
 mod bad_input;
 mod batches;
 mod bounds;
+mod cache_codecs;
 mod caches;
 mod channels;
-mod codecs;
 mod common;
 mod drains;
 mod exactness;
@@ -24,4 +26,5 @@ mod resume;
 mod returns;
 mod sinks;
 mod steps;
+mod topic_codecs;
 mod topics;

@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // they are tests
 
+#[cfg(feature = "avro")]
+mod avro;
+
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +29,7 @@ fn app(name: &str) -> Option<(App, Config)> {
         .set("kafka.bootstrap.servers", servers)
         .set("app.id", unique.clone())
         .set("state.dir", state.to_string_lossy());
-    for topic in ["words", "totals", "dead", "sent"] {
+    for topic in ["words", "totals", "dead", "sent", "weather"] {
         config = config.set(format!("topic.{topic}.name"), format!("{topic}-{unique}"));
     }
     Some((App::new().config(config.clone()), config))
@@ -146,7 +149,7 @@ async fn a_broker_that_is_not_there_is_said_within_its_time() {
     if std::env::var("SLIPSTREAM_TEST_KAFKA").is_err() {
         return;
     }
-    let config = Config::new().set("kafka.bootstrap.servers", "127.0.0.1:1").set("app.id", "nowhere");
+    let config = Config::new().set("kafka.bootstrap.servers", "127.0.0.1:1").set("state.dir", "memory");
     let started = std::time::Instant::now();
     let error = App::new().config(config).handler(add).start().await.err().unwrap();
     assert!(error.to_string().contains("127.0.0.1:1"), "{error}");

@@ -4,5 +4,5 @@
 /// What most users build: no librdkafka. Without the tests package, whose own features would be joined in.
 pub(crate) const DEFAULT: &[&str] =
     &["-p", "slipstream-rs", "-p", "slipstream-macros", "-p", "examples", "-p", "examples-net"];
-/// Everything, with topics on a broker.
-pub(crate) const KAFKA: &[&str] = &["--workspace", "--features", "kafka"];
+/// Everything, with topics on a broker and values in Avro.
+pub(crate) const KAFKA: &[&str] = &["--workspace", "--features", "kafka,avro"];

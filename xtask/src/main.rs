@@ -11,6 +11,7 @@ mod chaos;
 mod expand;
 mod kafka;
 mod machine;
+mod python;
 mod recipes;
 mod redis;
 mod report;

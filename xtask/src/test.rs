@@ -5,7 +5,7 @@
 use crate::kafka::{self, Broker};
 use crate::redis::Redis;
 use crate::report::{Outcome, Report};
-use crate::{builds, chaos, machine, recipes, tidy};
+use crate::{builds, chaos, machine, python, recipes, tidy};
 use anyhow::{Result, bail};
 use std::process::Command;
 
@@ -17,6 +17,7 @@ pub(crate) fn run(strict: bool) -> Result<bool> {
     };
     let mut broker = None;
     let mut redis = None;
+    let mut python = None;
 
     stage("format", &mut || passed(&mut cargo("fmt", &["--all", "--check"])));
     stage("tidy", &mut || if tidy::run()? { Ok(Outcome::Passed) } else { bail!("see the list above") });
@@ -25,13 +26,24 @@ pub(crate) fn run(strict: bool) -> Result<bool> {
         passed(cargo("clippy", builds::KAFKA).args(["--all-targets", "--", "-D", "warnings"]))
     });
     stage("documentation", &mut || {
-        let doc = ["-p", "slipstream-rs", "-p", "slipstream-macros", "--no-deps", "--features", "kafka"];
+        let doc = [
+            "-p",
+            "slipstream-rs",
+            "-p",
+            "slipstream-macros",
+            "--no-deps",
+            "--features",
+            "kafka,schema-registry",
+        ];
         passed(cargo("doc", &doc).env("RUSTDOCFLAGS", "-D warnings"))
     });
     stage("tests, default features", &mut || passed(&mut cargo("test", builds::DEFAULT)));
     stage("start kafka", &mut || Ok(keep(&mut broker, kafka::start())));
     stage("start redis", &mut || Ok(keep(&mut redis, Redis::start())));
-    stage("tests, all packages with kafka", &mut || with_servers(broker.as_ref(), redis.as_ref()));
+    stage("install python's avro", &mut || Ok(keep(&mut python, python::prepare())));
+    stage("tests, all packages with kafka", &mut || {
+        with_servers(broker.as_ref(), redis.as_ref(), python.as_deref())
+    });
     for name in chaos::NAMES {
         stage(&format!("chaos {name}"), &mut || chaos::short(name));
     }
@@ -71,10 +83,10 @@ fn keep<T>(place: &mut Option<T>, started: Result<T>) -> Outcome {
     }
 }
 
-/// Without features the library builds, and needs neither librdkafka nor sled; nor do the default examples need
+/// Without features the library builds, and needs neither librdkafka nor sled, Avro nor a client of HTTP; nor do the default examples need
 /// librdkafka, which alone takes a minute to build.
 fn lean() -> Result<Outcome> {
-    lacks(&["-p", "slipstream-rs", "--no-default-features"], &["rdkafka", "sled"])?;
+    lacks(&["-p", "slipstream-rs", "--no-default-features"], &["rdkafka", "sled", "apache-avro", "ureq"])?;
     lacks(&["-p", "examples"], &["rdkafka"])?;
     let lean = ["-p", "slipstream-rs", "--no-default-features", "--", "-D", "warnings"];
     passed(&mut cargo("clippy", &lean))
@@ -95,9 +107,10 @@ fn lacks(build: &[&str], unwanted: &[&str]) -> Result<()> {
 }
 
 /// Unit, integration, UI and doc tests, told where the servers are.
-fn with_servers(broker: Option<&Broker>, redis: Option<&Redis>) -> Result<Outcome> {
+fn with_servers(broker: Option<&Broker>, redis: Option<&Redis>, python: Option<&str>) -> Result<Outcome> {
     let mut cargo = cargo("test", builds::KAFKA);
     cargo.envs(broker.map(|broker| ("SLIPSTREAM_TEST_KAFKA", &broker.address)));
     cargo.envs(redis.map(|redis| ("REDIS_URL", &redis.url)));
+    cargo.envs(python.map(|python| ("SLIPSTREAM_TEST_PYTHON", python)));
     passed(&mut cargo)
 }

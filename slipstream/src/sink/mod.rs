@@ -12,7 +12,7 @@ mod print;
 pub use batch::{Batch, batch};
 pub use function::closure;
 pub(crate) use offer::Resource;
-pub use offer::{Declared, NotDeclared, Offer, OfferFn, OfferOther, OfferTwo};
+pub use offer::{Declared, DeclaredAsIs, NotDeclared, Offer, OfferFn, OfferOther, OfferTwo};
 pub use outputs::Outputs;
 pub(crate) use outputs::Sends;
 pub use print::{ShownByDebug, ShownByNeither, print};

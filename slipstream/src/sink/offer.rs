@@ -30,9 +30,14 @@ impl<'a, S: Resource> Offer<'a, S> {
 /// Tells preflight of the statics among the sinks.
 pub struct Declared<S: 'static>(pub &'static S);
 
-impl<S: Resource> Declared<S> {
+/// For statics of ours that have no more to tell; those that do have a `declare` of their own.
+pub trait DeclaredAsIs: Sized {
     /// It is one of ours.
-    pub fn declare(self, needs: &mut Needs) {
+    fn declare(self, needs: &mut Needs);
+}
+
+impl<S: Resource> DeclaredAsIs for Declared<S> {
+    fn declare(self, needs: &mut Needs) {
         self.0.declare(needs);
     }
 }
@@ -43,7 +48,7 @@ pub trait NotDeclared: Sized {
     fn declare(self, _: &mut Needs) {}
 }
 
-impl<S> NotDeclared for Declared<S> {}
+impl<S> NotDeclared for &Declared<S> {}
 
 /// A function as a sink; `A` is what it takes, `R` what it returns.
 pub struct ToFn<F, A, R>(pub(super) F, PhantomData<fn(A) -> R>);

@@ -81,7 +81,11 @@ impl Broker {
     /// If one of them cannot be decoded.
     pub fn records<K: TopicKey, V, C: Codec<V>>(&self, topic: &Topic<K, V, C>) -> Result<Vec<Record<K, V>>> {
         let wrong = |error: Error| Error::new(ErrorKind::Codec, format!("in `{}`: {error}", topic.name()));
-        self.log.contents(topic.name()).iter().map(|raw| decode::<K, V, C>(raw).map_err(wrong)).collect()
+        self.log
+            .contents(topic.name())
+            .iter()
+            .map(|raw| decode::<K, V, C>(raw, None).map_err(wrong))
+            .collect()
     }
 
     /// Writes a record of any bytes, as a broken producer might.

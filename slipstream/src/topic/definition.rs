@@ -4,7 +4,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::Origin;
 use crate::needs::Named;
 use crate::scope::{Shared, Slot};
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
 
 /// Where a topic is read from where neither the app's state nor the consumer group knows a position.
 ///
@@ -39,6 +40,14 @@ pub(crate) struct Definition {
     pub(crate) slot: Slot,
 }
 
+/// What an app knows of a topic; an error is one for good.
+#[derive(Default)]
+pub(crate) struct Ready {
+    name: OnceLock<Result<Arc<str>, String>>,
+    /// The codec at work, if it is more than a type.
+    pub(crate) codec: OnceLock<Result<Option<Arc<dyn Any + Send + Sync>>, String>>,
+}
+
 /// How many partitions a topic gets that is made because it was missing, if it does not say.
 const PARTITIONS: u32 = 1;
 
@@ -53,10 +62,19 @@ impl Definition {
         Named { name: self.name, slot: self.slot.index(), types, prepare: Some(prepare) }
     }
 
+    /// What an app knows of the topic.
+    pub(crate) fn ready(&self, app: &Shared) -> Result<Arc<Ready>> {
+        self.slot.of(app, Ready::default)
+    }
+
     /// The topic's name on the broker, once it is known to be there.
     pub(crate) fn name_in(&self, app: &Shared) -> Result<Arc<str>> {
-        let ready = self.slot.of(app, std::sync::OnceLock::<Result<Arc<str>, String>>::new)?;
-        let name = ready.get_or_init(|| self.ensure(app).map_err(|error| error.to_string()));
+        let ready = self.ready(app)?;
+        self.known(&ready, app)
+    }
+
+    pub(crate) fn known(&self, ready: &Ready, app: &Shared) -> Result<Arc<str>> {
+        let name = ready.name.get_or_init(|| self.ensure(app).map_err(|error| error.to_string()));
         name.clone().map_err(|text| Error::new(ErrorKind::Log, text))
     }
 

@@ -17,11 +17,12 @@ pub(crate) use record::About;
 pub(crate) use record::decode;
 pub use record::{Record, TopicKey};
 
-use crate::codec::{Codec, Json};
+use crate::codec::{Codec, Json, Opened, Opening};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Outgoing, Written};
 use crate::scope;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// A named log of records with keys `K` and values `V`, written by the codec `C`.
 ///
@@ -100,7 +101,35 @@ impl<K, V, C> Topic<K, V, C> {
     }
 }
 
-impl<K: TopicKey, V, C: Codec<V>> Topic<K, V, C> {
+impl<K: TopicKey, V: 'static, C: Codec<V>> Topic<K, V, C> {
+    /// The topic's name on the broker, and its codec at work, if that is more than a type.
+    fn ready(&self, app: &scope::Shared) -> Result<(Arc<str>, Option<Opened<V>>)> {
+        let ready = self.definition.ready(app)?;
+        let topic = self.definition.known(&ready, app)?;
+        let open = || {
+            let opened = C::open(&Opening { topic: &topic, config: &app.config });
+            let opened = opened.map_err(|error| format!("the codec of the topic `{topic}`: {error}"))?;
+            Ok(opened.map(|opened| Arc::new(opened) as Arc<dyn std::any::Any + Send + Sync>))
+        };
+        let opened =
+            ready.codec.get_or_init(open).clone().map_err(|text| Error::new(ErrorKind::Codec, text))?;
+        let opened = opened.and_then(|opened| opened.downcast::<Opened<V>>().ok());
+        Ok((topic, opened.map(|opened| Opened::clone(&opened))))
+    }
+
+    /// For preflight: that the codec can work, and can write if that is asked.
+    pub(crate) fn named(&'static self, writes: bool) -> crate::needs::Named {
+        let mut named = self.definition.named(Self::type_name());
+        named.prepare = Some(Arc::new(move |app: &Arc<scope::Shared>| {
+            let (topic, codec) = self.ready(app)?;
+            let Some(codec) = codec.filter(|_| writes) else { return Ok(()) };
+            codec.ready_to_write().map_err(|error| {
+                Error::new(ErrorKind::Codec, format!("the codec of the topic `{topic}`: {error}"))
+            })
+        }));
+        named
+    }
+
     pub(crate) fn outgoing(
         &self,
         app: &scope::Shared,
@@ -108,8 +137,8 @@ impl<K: TopicKey, V, C: Codec<V>> Topic<K, V, C> {
         value: &V,
         about: Option<&About>,
     ) -> Result<Outgoing> {
-        let topic = self.definition.name_in(app)?;
-        let value = C::encode(value).map_err(|error| {
+        let (topic, codec) = self.ready(app)?;
+        let value = codec.map_or_else(|| C::write(value), |codec| codec.write(value)).map_err(|error| {
             Error::caused(
                 ErrorKind::Codec,
                 format!("a value for the topic `{topic}` cannot be encoded: {error}"),
@@ -118,7 +147,7 @@ impl<K: TopicKey, V, C: Codec<V>> Topic<K, V, C> {
         })?;
         let (headers, timestamp) =
             about.map(|about| (about.headers.0.clone(), about.timestamp)).unwrap_or_default();
-        Ok(Outgoing { topic, partition: None, key, value: Some(value), headers, timestamp })
+        Ok(Outgoing { topic, partition: None, key, value, headers, timestamp })
     }
 
     /// Writes a record. Inside of a handler it is sent when the step ends, and nothing is returned; outside, waits

@@ -1,6 +1,6 @@
 //! A record: key, value, and what describes them.
 
-use super::Headers;
+use super::{Codec, Headers, Opened};
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::keys::Key;
 use crate::lane::{Letter, RawLetter};
@@ -164,8 +164,11 @@ impl<K: Key> TopicKey for Option<K> {
     }
 }
 
-/// Makes a record out of what was read; the error says what is wrong with it.
-pub(crate) fn decode<K: TopicKey, V, C: crate::codec::Codec<V>>(raw: &Incoming) -> Result<Record<K, V>> {
+/// Makes a record out of what was read, by the codec at work if there is one; the error says what is wrong with it.
+pub(crate) fn decode<K: TopicKey, V, C: Codec<V>>(
+    raw: &Incoming,
+    codec: Option<&Opened<V>>,
+) -> Result<Record<K, V>> {
     let key = K::read(raw.key.as_deref()).ok_or_else(|| {
         let kind = std::any::type_name::<K>();
         let text = match raw.key {
@@ -174,9 +177,8 @@ pub(crate) fn decode<K: TopicKey, V, C: crate::codec::Codec<V>>(raw: &Incoming) 
         };
         Error::new(ErrorKind::Codec, text)
     })?;
-    // A record without a value reads as JSON's null, which an `Option` takes.
-    let value =
-        C::decode(raw.value.as_deref().unwrap_or(b"null")).map_err(|error| undecodable::<V>(&error))?;
+    let bytes = raw.value.as_deref();
+    let value = codec.map_or_else(|| C::read(bytes), |codec| codec.read(bytes)).map_err(undecodable::<V>)?;
     let about = About {
         partition: raw.partition,
         offset: raw.offset,
@@ -187,12 +189,19 @@ pub(crate) fn decode<K: TopicKey, V, C: crate::codec::Codec<V>>(raw: &Incoming) 
     Ok(Record { key, value, about })
 }
 
-/// Says where JSON is wrong, but not what stands there: a codec's own words may hold a part of the payload.
-fn undecodable<V>(error: &BoxError) -> Error {
+/// Says where a value is wrong, but not what stands there: the words of a codec that is not ours may hold a part of
+/// the payload.
+fn undecodable<V>(error: BoxError) -> Error {
     let kind = std::any::type_name::<V>();
-    let place = error.downcast_ref::<serde_json::Error>().map_or_else(String::new, |error| {
-        format!(": {:?} error at line {} column {}", error.classify(), error.line(), error.column())
-            .to_lowercase()
-    });
+    let place = match error.downcast::<serde_json::Error>() {
+        Ok(error) => {
+            format!(": {:?} error at line {} column {}", error.classify(), error.line(), error.column())
+                .to_lowercase()
+        }
+        Err(error) => {
+            let error = Error::boxed(error);
+            if error.kind() == ErrorKind::Codec { format!(": {error}") } else { String::new() }
+        }
+    };
     Error::new(ErrorKind::Codec, format!("the record's value is not a `{kind}`{place}"))
 }

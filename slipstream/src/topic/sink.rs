@@ -3,7 +3,7 @@
 use super::{About, Record, Topic, TopicKey};
 use crate::codec::Codec;
 use crate::needs::Needs;
-use crate::sink::{InHand, Ready, Resource, Shown};
+use crate::sink::{Declared, InHand, Ready, Resource, Shown};
 use crate::step::{Interrupt, Step};
 
 /// What a topic takes.
@@ -57,6 +57,16 @@ impl<K, V, C> Resource for Topic<K, V, C> {
     }
 }
 
+/// Preflight also asks the codec of a topic whether it can write. If it is none for these values, that is said where
+/// they are sent, and the topic is declared as any other resource.
+impl<K: TopicKey, V: 'static, C: Codec<V>> Declared<Topic<K, V, C>> {
+    /// Tells preflight of the topic and of its codec.
+    pub fn declare(self, needs: &mut Needs) {
+        needs.topic(self.0.named(true));
+        needs.writes(self.0.definition().slot.index());
+    }
+}
+
 /// Writes records to a topic.
 struct TopicSink<'a, K, V, C>(&'a Topic<K, V, C>);
 
@@ -66,6 +76,7 @@ impl<'a, K, V, C> ToTopic<'a, K, V, C> {
     where
         T: FitsTopic<K, V>,
         K: TopicKey,
+        V: 'static,
         C: Codec<V>,
     {
         TopicSink(self.0)
@@ -76,6 +87,7 @@ impl<T, K, V, C> Ready<T> for TopicSink<'_, K, V, C>
 where
     T: FitsTopic<K, V> + Send + Sync,
     K: TopicKey,
+    V: 'static,
     C: Codec<V>,
 {
     async fn give(&self, item: T, step: &Step, at: usize) -> Result<(), Interrupt> {

@@ -2,7 +2,7 @@
 
 use super::record::decode;
 use super::{Record, Topic, TopicKey};
-use crate::codec::Codec;
+use crate::codec::{Codec, Opened as CodecAtWork, Wait};
 use crate::error::{Error, Result};
 use crate::ledger::Received;
 use crate::log::{Delivery, Incoming};
@@ -49,14 +49,15 @@ impl<K: TopicKey, V: Send + 'static, C: Codec<V>> Topic<K, V, C> {
         let definition = self.definition();
         let id = SourceId::Static(definition.slot.index());
         let topic = TopicUse {
-            named: definition.named(Self::type_name()),
+            named: self.named(false),
             origin: definition.start.origin(),
             until_end: definition.until_end,
         };
-        let open = Arc::new(|opening: &crate::source::Opening| {
+        let open = Arc::new(move |opening: &crate::source::Opening| {
             let Some((deliveries, until)) = opening.take_topic() else {
                 return Err(Error::new(crate::error::ErrorKind::Log, "the topic is being read already"));
             };
+            let (_, codec) = self.ready(&opening.app)?;
             let counts = opening.app.ledger.received(&opening.name);
             let records: Records<K, V, C> = Records {
                 deliveries,
@@ -66,6 +67,8 @@ impl<K: TopicKey, V: Send + 'static, C: Codec<V>> Topic<K, V, C> {
                 until,
                 ends: None,
                 counts,
+                codec,
+                wait: None,
                 types: PhantomData,
             };
             Ok(Box::pin(records) as Opened<Record<K, V>>)
@@ -84,6 +87,9 @@ struct Records<K, V, C> {
     until: Until,
     ends: Option<Vec<i64>>,
     counts: Arc<Received>,
+    codec: Option<CodecAtWork<V>>,
+    /// What the next record cannot be read without.
+    wait: Option<Wait>,
     types: PhantomData<fn() -> (K, V, C)>,
 }
 
@@ -118,12 +124,22 @@ impl<K: TopicKey, V, C: Codec<V>> Stream for Records<K, V, C> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         loop {
+            if let Some(wait) = &mut this.wait {
+                ready!(wait.as_mut().poll(cx));
+                this.wait = None;
+            } else if let (Some(codec), [next, ..]) = (&this.codec, this.batch.as_slice()) {
+                this.wait = codec.wait(next.value.as_deref());
+                if this.wait.is_some() {
+                    continue;
+                }
+            }
             if let Some(raw) = this.batch.next() {
                 this.counts.handed.add(1);
                 this.counts.waiting(this.batch.len());
                 this.next.insert(raw.partition, raw.offset + 1);
                 let at = Some(At { partition: raw.partition, offset: raw.offset });
-                let item = decode::<K, V, C>(&raw).map_err(|error| Fault::new(error, Some(raw)));
+                let item = decode::<K, V, C>(&raw, this.codec.as_ref())
+                    .map_err(|error| Fault::new(error, Some(raw)));
                 return Poll::Ready(Some(Pulled { item, at }));
             }
             if let Some(until) = &mut this.until

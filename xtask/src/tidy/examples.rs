@@ -6,6 +6,7 @@ use super::{LIBRARY, Source};
 
 /// The files all of whose public items can be named.
 const PUBLIC: &[&str] = &[
+    "slipstream/src/avro/mod.rs",
     "slipstream/src/keys.rs",
     "slipstream/src/policy.rs",
     "slipstream/src/prelude.rs",

@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["testing", "run"],
     &["app"],
     &["handler", "pipe"],
-    &["topic", "cache", "channel"],
+    &["topic", "avro", "cache", "channel"],
     &["source", "sink"],
     &["lane"],
     &["flow"],

@@ -1,9 +1,9 @@
 //! A batch that is dropped on its way through the source shows in the ledger.
 
 use super::Records;
+use crate::codec::Json;
 use crate::ledger::Ledger;
 use crate::log::{Delivery, Incoming};
-use crate::topic::Json;
 use futures_util::StreamExt as _;
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -24,6 +24,8 @@ async fn a_batch_that_is_dropped_is_found() {
         assigned: None,
         until: None,
         ends: None,
+        codec: None,
+        wait: None,
         counts: ledger.received("words"),
         types: PhantomData,
     };

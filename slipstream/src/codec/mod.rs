@@ -1,5 +1,11 @@
 //! Codecs: how the values of topics and of caches are written.
 
+mod opened;
+mod raw;
+
+pub use opened::{AtWork, Opened, Opening, Wait};
+pub use raw::{Raw, Text};
+
 use crate::error::BoxError;
 use bytes::Bytes;
 use serde::Serialize;
@@ -54,15 +60,50 @@ pub trait Codec<T>: 'static {
     /// # Errors
     /// If the bytes are no such value.
     fn decode(bytes: &[u8]) -> Result<T, BoxError>;
+
+    /// Writes a record's value; `None` for a record without one.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn write(value: &T) -> Result<Option<Bytes>, BoxError> {
+        Self::encode(value).map(Some)
+    }
+
+    /// Reads a record's value, which may have none.
+    ///
+    /// # Errors
+    /// If the bytes are no such value, or there must be some.
+    fn read(bytes: Option<&[u8]>) -> Result<T, BoxError> {
+        bytes.map_or_else(|| Err(no_value()), Self::decode)
+    }
+
+    /// The codec at work for one topic of an app, if it needs to know more than bytes. It is asked before the first
+    /// message, on a thread that may be blocked.
+    ///
+    /// # Errors
+    /// If it cannot work.
+    #[doc(hidden)]
+    fn open(_: &Opening<'_>) -> Result<Option<Opened<T>>, BoxError> {
+        Ok(None)
+    }
 }
 
-/// JSON, by serde.
+/// A record that has no value, where one is needed.
+pub(crate) fn no_value() -> BoxError {
+    let text = "the record has no value: read it by a `Topic<_, Option<_>, _>`";
+    crate::error::Error::new(crate::error::ErrorKind::Codec, text).into()
+}
+
+/// JSON, by serde. In a topic `null` is a record without a value, so that `None` of a `Topic<_, Option<V>>` is a tombstone.
 ///
 /// ```
 /// use slipstream::{Codec, Json};
 /// assert_eq!(&<Json as Codec<Vec<u8>>>::encode(&vec![1, 2]).unwrap()[..], b"[1,2]");
 /// ```
 pub enum Json {}
+
+/// How JSON says that there is nothing.
+const NULL: &[u8] = b"null";
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
@@ -76,6 +117,14 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
 
     fn decode(bytes: &[u8]) -> Result<T, BoxError> {
         Ok(serde_json::from_slice(bytes)?)
+    }
+
+    fn write(value: &T) -> Result<Option<Bytes>, BoxError> {
+        Ok(Some(Self::encode(value)?).filter(|bytes| bytes != NULL))
+    }
+
+    fn read(bytes: Option<&[u8]>) -> Result<T, BoxError> {
+        Self::decode(bytes.unwrap_or(NULL))
     }
 }
 
