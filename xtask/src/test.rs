@@ -5,7 +5,7 @@
 use crate::kafka::{self, Broker};
 use crate::redis::Redis;
 use crate::report::{Outcome, Report};
-use crate::{builds, chaos, machine, python, recipes, tidy};
+use crate::{bench, builds, chaos, machine, python, recipes, tidy};
 use anyhow::{Result, bail};
 use std::process::Command;
 
@@ -47,6 +47,9 @@ pub(crate) fn run(strict: bool) -> Result<bool> {
     for name in chaos::NAMES {
         stage(&format!("chaos {name}"), &mut || chaos::short(name));
     }
+    stage("bench cache, one pair", &mut || {
+        if bench::run("cache", &["--short"])? { Ok(Outcome::Passed) } else { bail!("see the ratios above") }
+    });
     stage("recipes", &mut || {
         let all_well = recipes::run(&[], strict, broker.as_ref())?;
         if all_well { Ok(Outcome::Passed) } else { bail!("see the differences above") }
