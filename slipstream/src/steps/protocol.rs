@@ -6,13 +6,14 @@
 
 use super::holds::Holds;
 use super::lanes::{Generation, Lane, Lanes, Pending};
-use super::queue::{Item, Queue, Receives};
+use super::locked::{Locked, lock};
+use super::queue::Queue;
 use super::shard::{Found, Shard};
 use super::sync::atomic::{
     AtomicBool, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
     Ordering::Release,
 };
-use super::sync::{Fault, Mutex, MutexGuard, PoisonError, planted};
+use super::sync::{Fault, Mutex, MutexGuard, planted};
 use super::txn::Txn;
 use super::value::Value;
 use crate::store::RowKey;
@@ -81,7 +82,7 @@ pub(crate) struct Protocol {
     outside: Arc<Lane>,
     parts: Box<[Part]>,
     holds: Mutex<Holds>,
-    queues: Mutex<Vec<Arc<Queue>>>,
+    pub(super) queues: Mutex<Vec<Arc<Queue>>>,
     /// How many rows are held: mostly none, and then nobody asks which. It rises under the shards' locks of the rows.
     held: AtomicUsize,
     hasher: hashbrown::DefaultHashBuilder,
@@ -100,7 +101,7 @@ impl Protocol {
     /// `shards` is a power of two, at most 64.
     pub(crate) fn new(shards: usize, budget: usize) -> Self {
         let mut lanes = Lanes::new();
-        let outside = lanes.add();
+        let outside = if planted(Fault::OutsideUncut) { Lanes::new().add() } else { lanes.add() };
         Protocol {
             lanes: Mutex::new(lanes),
             outside,
@@ -188,28 +189,11 @@ impl Protocol {
         txn.touch(self.hash(row), row, None).write = Some(value);
     }
 
-    /// Sends an item, when the step ends.
-    pub(crate) fn send(&self, txn: &mut Txn, to: Arc<dyn Receives>, item: Item) {
-        self.begin_epoch(txn);
-        txn.sent.push((to, item));
-    }
-
-    /// A queue whose items are part of the state.
-    pub(crate) fn add_queue(&self, queue: Arc<Queue>) {
-        lock(&self.queues).push(queue);
-    }
-
-    /// Looks how far the consumers of a queue are. One that is not in memory has not moved lately.
-    fn refresh(&self, queue: &Queue) {
-        let place = |row: &RowKey| self.peek(row).flatten().and_then(|value| Some(value.place()?.offset));
-        queue.progress(queue.readers().iter().map(place));
-    }
-
     fn hash(&self, row: &[u8]) -> u64 {
         self.hasher.hash_one(row)
     }
 
-    fn begin_epoch(&self, txn: &mut Txn) {
+    pub(super) fn begin_epoch(&self, txn: &mut Txn) {
         if txn.is_idle() {
             txn.epoch = self.epoch.load(Acquire);
         }
@@ -313,7 +297,8 @@ impl Protocol {
             drop((shards, generation));
             return Ended::not(self.stale(txn));
         }
-        if !planted(Fault::Holds) && self.held.load(Relaxed) > txn.held.len() {
+        let is_heedless = planted(Fault::Holds) || planted(Fault::OutsideHolds) && lane.is_none();
+        if !is_heedless && self.held.load(Relaxed) > txn.held.len() {
             let mut holds = lock(&self.holds);
             let written = || txn.touched.iter().filter(|touch| touch.write.is_some()).map(|touch| &touch.row);
             if written().any(|row| holds.is_held_by_another(row, txn.id)) {
@@ -498,27 +483,4 @@ impl Ended {
         let wakes = !matches!(outcome, Outcome::Blocked);
         Ended { outcome, pending: None, wakes }
     }
-}
-
-/// Some shards, locked: mostly one.
-struct Locked<'a> {
-    mask: u64,
-    only: Option<MutexGuard<'a, Shard>>,
-    more: Vec<MutexGuard<'a, Shard>>,
-}
-
-impl Locked<'_> {
-    fn of(&mut self, part: usize) -> &mut Shard {
-        match &mut self.only {
-            Some(shard) => shard,
-            None => {
-                let before = self.mask & ((1_u64 << part) - 1);
-                &mut self.more[before.count_ones() as usize]
-            }
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -110,15 +110,7 @@ impl State {
 
     /// Sends an item to a queue, when the step ends. `false`: it is full twice over, and nobody else can make room.
     pub(crate) fn send(&self, txn: &mut Txn, queue: &Arc<Queue>, item: Item) -> bool {
-        let full = 2 * queue.capacity();
-        if queue.len() + txn.sent_to(queue) >= full {
-            self.refresh(queue);
-            if queue.len() + txn.sent_to(queue) >= full {
-                return false;
-            }
-        }
-        self.protocol.send(txn, queue.clone(), item);
-        true
+        self.protocol.send_to(txn, queue, item)
     }
 
     /// Sends an item to who looks on, when the step ends.
@@ -128,17 +120,7 @@ impl State {
 
     /// Whether a queue has room for more than it is meant to hold.
     pub(crate) fn has_room_in(&self, queue: &Queue) -> bool {
-        queue.len() < queue.capacity() || {
-            self.refresh(queue);
-            queue.len() < queue.capacity()
-        }
-    }
-
-    /// Looks how far the consumers of a queue are.
-    fn refresh(&self, queue: &Queue) {
-        // Who cannot be found counts as where it was: that keeps items, and loses none.
-        let place = |row: &RowKey| self.place(row).ok().flatten().map(|place| place.offset);
-        queue.progress(queue.readers().iter().map(place));
+        self.protocol.has_room_in(queue)
     }
 
     /// A queue as it is in the store; `kept`: its items are part of the state from now on.
@@ -149,15 +131,15 @@ impl State {
         readers: Vec<RowKey>,
         kept: bool,
     ) -> Result<Arc<Queue>> {
-        let mut done = None;
-        for row in &readers {
+        let mut places = Vec::new();
+        for row in readers {
             // Who has no position yet begins with what is there.
-            let place = self.place(row)?.map_or(0, |place| place.offset);
-            done = Some(done.map_or(place, |done: i64| done.min(place)));
+            let place = self.place(&row)?.map_or(0, |place| place.offset);
+            places.push((row, place));
         }
         let rows = Queue::rows(name);
         let stored = self.store.range(&rows.start, &rows.end, usize::MAX, false)?;
-        let queue = Arc::new(Queue::new(name, capacity, readers, done.unwrap_or(0), stored));
+        let queue = Arc::new(Queue::new(name, capacity, places, stored));
         if kept {
             self.protocol.add_queue(queue.clone());
         }

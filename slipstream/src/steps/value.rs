@@ -1,5 +1,6 @@
 //! What a row holds.
 
+use super::sync::{Fault, planted};
 use crate::store::RowValue;
 
 /// A row's value. A position is a row like any other, but moves with each message: it is encoded at the commit only.
@@ -22,7 +23,7 @@ impl Value {
             Value::Bytes(bytes) => bytes.clone(),
             Value::Place(Place { offset, yields }) => {
                 let mut out = offset.to_be_bytes().to_vec();
-                out.extend(yields.to_be_bytes());
+                out.extend(if planted(Fault::Yields) { 0 } else { *yields }.to_be_bytes());
                 out.into()
             }
         }

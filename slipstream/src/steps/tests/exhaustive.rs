@@ -24,10 +24,10 @@ fn schedules(moves: &[(u8, usize)], run: &mut impl FnMut(&[u8])) {
     go(&mut moves.to_vec(), &mut Vec::new(), run);
 }
 
-const CUT: u8 = 100;
+pub(super) const CUT: u8 = 100;
 const COLLECT: u8 = 101;
-const COMMIT: u8 = 102;
-const CRASH: u8 = 103;
+pub(super) const COMMIT: u8 = 102;
+pub(super) const CRASH: u8 = 103;
 const BACK: u8 = 104;
 const ACKNOWLEDGE: u8 = 105;
 const FAIL: u8 = 106;
@@ -42,6 +42,7 @@ pub(super) fn explore(programs: &[Program], budget: usize, moves: &[(u8, usize)]
                 CUT => world.take_cut(),
                 COLLECT => world.collect(),
                 COMMIT => {
+                    world.collect_all();
                     world.commit();
                     world.drain();
                 }
@@ -56,6 +57,8 @@ pub(super) fn explore(programs: &[Program], budget: usize, moves: &[(u8, usize)]
         many += 1;
         met.conflicts += world.counts.conflicts;
         met.blocked += world.counts.blocked;
+        met.blocked_outside += world.counts.blocked_outside;
+        met.waited += world.counts.waited;
         met.commits += world.counts.commits;
     });
     (many, met)
@@ -135,4 +138,53 @@ fn outputs_gate_the_commit() {
     let moves = [(0, 3), (1, 3), (CUT, 1), (COLLECT, 1), (COMMIT, 1), (ACKNOWLEDGE, 1)];
     let (many, met) = explore(&[sends, outside], 1 << 20, &moves);
     assert!(met.commits > many, "{met:?}");
+}
+
+pub(super) fn sends(queue: u8) -> Program {
+    Program { sends: vec![queue], yields: 1, ..Program::default() }
+}
+
+pub(super) fn takes(queue: u8) -> Program {
+    Program { takes: Some(queue), writes: vec![0], yields: 1, ..Program::default() }
+}
+
+#[test]
+fn items_are_neither_lost_nor_doubled() {
+    for end in [CRASH, BACK] {
+        let moves = [(0, 4), (1, 2), (CUT, 1), (COMMIT, 1), (end, 1)];
+        let (many, met) = explore(&[sends(0), takes(0)], 0, &moves);
+        assert!(many > 7_000 && met.commits > many, "{many} {met:?}");
+    }
+}
+
+#[test]
+fn an_item_that_is_sent_and_done_between_two_cuts_is_never_written() {
+    let moves = [(0, 4), (1, 4), (CUT, 1), (COMMIT, 1)];
+    let (many, met) = explore(&[sends(0), takes(0)], 1 << 20, &moves);
+    assert!(many > 6_000 && met.commits > many, "{many} {met:?}");
+}
+
+#[test]
+fn who_sends_to_a_full_queue_waits_and_nobody_waits_for_ever() {
+    let passes_on = Program { sends: vec![1, 1], ..takes(0) };
+    let sender = Program { sends: vec![0, 0], ..sends(0) };
+    let (many, met) = explore(&[sender, passes_on, takes(1)], 0, &[(0, 4), (1, 2), (2, 2), (CUT, 1)]);
+    assert!(many > 3_000 && met.waited > many, "{many} {met:?}");
+}
+
+#[test]
+fn a_yield_waits_for_room_and_its_items_come_once() {
+    let yields = Program { sends: vec![0, 0], yields: 3, ..sends(0) };
+    let moves = [(0, 4), (1, 2), (CUT, 1), (COMMIT, 1), (CRASH, 1)];
+    let (many, met) = explore(&[yields, takes(0)], 0, &moves);
+    assert!(many > 3_000 && met.waited > many, "{many} {met:?}");
+}
+
+#[test]
+fn a_write_from_outside_waits_for_a_hold_and_is_in_the_next_commit() {
+    let holder = Program { holds: true, ..counts(0) };
+    let outside = Program { outside: true, ..counts(0) };
+    let moves = [(0, 4), (1, 3), (CUT, 1), (CRASH, 1)];
+    let (many, met) = explore(&[holder, outside], 0, &moves);
+    assert!(many > 2_000 && met.blocked_outside > many / 10 && met.conflicts > many / 10, "{many} {met:?}");
 }
