@@ -43,7 +43,7 @@ impl Track {
         if !self.dispatches && !self.done.contains_key(&at.partition) {
             // The reader has asked for the same row to find where to begin: an error has been seen there.
             let place = state.place(&self.row(at.partition)).ok().flatten();
-            self.done.insert(at.partition, place.unwrap_or(Place { offset: i64::MIN, yields: 0 }));
+            self.done.insert(at.partition, place.unwrap_or(Place { offset: i64::MIN, ..Place::default() }));
         }
         if self.done.get(&at.partition).is_some_and(|done| at.offset < done.offset) {
             return false;
@@ -89,7 +89,7 @@ impl Track {
     /// The position in the midst of the message in hand.
     pub(crate) fn at_yield(&mut self, yields: u32) -> Vec<(RowKey, Value)> {
         let Some(At { partition, offset }) = self.only() else { return Vec::new() };
-        vec![(self.row(partition), Value::Place(Place { offset, yields }))]
+        vec![(self.row(partition), Value::Place(Place { offset, yields, epoch: 0 }))]
     }
 
     /// The positions behind all that was pulled.
@@ -105,7 +105,7 @@ impl Track {
 
     /// The positions behind these messages.
     pub(crate) fn places_behind(&mut self, ats: &[At]) -> Vec<(RowKey, Value)> {
-        let place = |at: &At| Value::Place(Place { offset: at.offset + 1, yields: 0 });
+        let place = |at: &At| Value::Place(Place { offset: at.offset + 1, yields: 0, epoch: 0 });
         let mut places: Vec<_> = ats.iter().map(|at| (self.row(at.partition), place(at))).collect();
         if let (Some(resumes), Some(at)) = (&self.resumes, ats.last())
             && let Some(position) = resumes.at(at.offset)

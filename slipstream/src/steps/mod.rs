@@ -13,6 +13,7 @@ mod planted;
 mod protocol;
 mod queue;
 mod scan;
+mod seek;
 mod shard;
 mod state;
 mod still;

@@ -2,22 +2,23 @@
 //!
 //! Rows lie in shards, each behind a lock. A step's end takes its lane's lock and those of the shards that it touched, so
 //! that it is one event; a cut takes all lanes' locks, so that it lies between two steps. Locks are taken in this order:
-//! the list of lanes, lanes, the list of queues, shards by their number, holds, one queue.
+//! the list of lanes, lanes, the list of queues, shards by their number, holds, epochs, one queue.
 
 use super::holds::Holds;
 use super::lanes::{Generation, Lane, Lanes, Pending};
 use super::locked::{Locked, lock};
 use super::queue::Queue;
+use super::seek::Seek;
 use super::shard::{Found, Shard};
 use super::sync::atomic::{
-    AtomicBool, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
     Ordering::Release,
 };
 use super::sync::{Fault, Mutex, MutexGuard, planted};
 use super::txn::Txn;
 use super::value::Value;
 use crate::store::RowKey;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::Arc;
@@ -30,8 +31,10 @@ pub(crate) enum Outcome {
     Blocked,
     /// Another step changed what this one read: it runs again.
     Stale,
-    /// All has gone back to the last commit meanwhile: the step is nobody's any more.
+    /// All has gone back to the last commit meanwhile, or its record is from before a seek: the step is nobody's any more.
     Superseded,
+    /// A position that it moves is not in memory: it is looked up, and the end is tried again.
+    Unknown,
 }
 
 /// Where a row stands.
@@ -83,6 +86,10 @@ pub(crate) struct Protocol {
     parts: Box<[Part]>,
     holds: Mutex<Holds>,
     pub(super) queues: Mutex<Vec<Arc<Queue>>>,
+    /// The epochs of the positions that were sought; it is locked after the shards, and holds.
+    pub(super) sought: Mutex<HashMap<RowKey, u32>>,
+    /// How many seeks there were: mostly none, and then nobody asks which.
+    pub(super) seeks: AtomicU32,
     /// How many rows are held: mostly none, and then nobody asks which. It rises under the shards' locks of the rows.
     held: AtomicUsize,
     hasher: hashbrown::DefaultHashBuilder,
@@ -108,6 +115,8 @@ impl Protocol {
             parts: (0..shards).map(|_| Part(Mutex::default())).collect(),
             holds: Mutex::default(),
             queues: Mutex::default(),
+            sought: Mutex::default(),
+            seeks: AtomicU32::new(0),
             held: AtomicUsize::new(0),
             hasher: hashbrown::DefaultHashBuilder::default(),
             budget: budget / shards,
@@ -137,12 +146,12 @@ impl Protocol {
         Txn::new(self.next_id.fetch_add(1, Relaxed), None)
     }
 
-    fn part(&self, hash: u64) -> usize {
+    pub(super) fn part(&self, hash: u64) -> usize {
         // The table within the shard uses the low bits and the topmost ones.
         (hash >> 32) as usize & (self.parts.len() - 1)
     }
 
-    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
+    pub(super) fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
         lock(&self.parts[self.part(hash)].0)
     }
 
@@ -189,7 +198,7 @@ impl Protocol {
         txn.touch(self.hash(row), row, None).write = Some(value);
     }
 
-    fn hash(&self, row: &[u8]) -> u64 {
+    pub(super) fn hash(&self, row: &[u8]) -> u64 {
         self.hasher.hash_one(row)
     }
 
@@ -288,8 +297,13 @@ impl Protocol {
     pub(crate) fn end(&self, txn: &mut Txn, outputs: usize) -> Ended {
         let lane = txn.lane.clone();
         let mut generation = lane.as_ref().unwrap_or(&self.outside).lock();
-        let mut shards = self.lock_all(txn.touched.iter().map(|touch| touch.hash));
+        let sought = txn.seeks.iter().flat_map(Seek::hashes);
+        let mut shards = self.lock_all(txn.touched.iter().map(|touch| touch.hash).chain(sought));
         if txn.epoch != generation.epoch && !txn.is_idle() {
+            drop((shards, generation));
+            return Ended::not(self.superseded(txn));
+        }
+        if self.is_over_old_records(txn) {
             drop((shards, generation));
             return Ended::not(self.superseded(txn));
         }
@@ -311,6 +325,10 @@ impl Protocol {
                 drop((holds, shards, generation));
                 return Ended::not(self.stale(txn));
             }
+        }
+        if !txn.seeks.is_empty() && !self.end_seeks(txn, &mut shards) {
+            drop((shards, generation));
+            return Ended::not(Outcome::Unknown);
         }
         let drained = self.drained.load(Acquire);
         let mut grown = 0;
@@ -480,7 +498,7 @@ pub(crate) struct Ended {
 
 impl Ended {
     fn not(outcome: Outcome) -> Self {
-        let wakes = !matches!(outcome, Outcome::Blocked);
+        let wakes = !matches!(outcome, Outcome::Blocked | Outcome::Unknown);
         Ended { outcome, pending: None, wakes }
     }
 }

@@ -163,19 +163,30 @@ impl State {
     }
 
     /// Tries until nobody is in the way any more.
-    async fn unblocked(&self, mut attempt: impl FnMut() -> Ended) -> Ended {
-        let mut ended = attempt();
+    async fn unblocked(&self, mut attempt: impl FnMut() -> Result<Ended>) -> Result<Ended> {
+        let mut ended = attempt()?;
         while ended.outcome == Outcome::Blocked {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            ended = attempt();
+            ended = attempt()?;
             if ended.outcome == Outcome::Blocked {
                 changed.await;
             }
         }
         self.tell(ended.wakes);
-        ended
+        Ok(ended)
+    }
+
+    /// Tries to end a step, once it is known where the positions are that it seeks.
+    fn attempt(&self, txn: &mut Txn, outputs: usize) -> Result<Ended> {
+        loop {
+            let ended = self.protocol.end(txn, outputs);
+            if ended.outcome != Outcome::Unknown {
+                return Ok(ended);
+            }
+            self.protocol.look_up(txn, |row| self.place(row))?;
+        }
     }
 
     fn tell(&self, wakes: bool) {
@@ -186,13 +197,16 @@ impl State {
 
     /// Holds what the step touched, so that it cannot conflict any more. `false`: it is stale, and runs again.
     pub(crate) async fn hold(&self, txn: &mut Txn) -> Result<bool> {
-        let held = judged(self.unblocked(|| self.protocol.hold(txn).into()).await)?;
+        let held = judged(self.unblocked(|| Ok(self.protocol.hold(txn).into())).await?)?;
         Ok(matches!(held, End::Stands(_)))
     }
 
     /// Ends a step, unless somebody is in its way: then it says `None`, and is to be asked again by [`end`](State::end).
     pub(crate) fn end_now(&self, txn: &mut Txn, outputs: usize) -> Option<Result<End>> {
-        let ended = self.protocol.end(txn, outputs);
+        let ended = match self.attempt(txn, outputs) {
+            Ok(ended) => ended,
+            Err(error) => return Some(Err(error)),
+        };
         self.tell(ended.wakes);
         match ended.outcome {
             Outcome::Blocked => None,
@@ -202,7 +216,7 @@ impl State {
 
     /// Ends a step, once nobody is in its way.
     pub(crate) async fn end(&self, txn: &mut Txn, outputs: usize) -> Result<End> {
-        judged(self.unblocked(|| self.protocol.end(txn, outputs)).await)
+        judged(self.unblocked(|| self.attempt(txn, outputs)).await?)
     }
 
     /// A position moves when the step ends.
@@ -223,11 +237,11 @@ impl State {
         let started = std::time::Instant::now();
         loop {
             let value = run(&mut txn)?;
-            let ended = self.protocol.end(&mut txn, 0);
+            let ended = self.attempt(&mut txn, 0)?;
             self.tell(ended.wakes);
             match ended.outcome {
                 Outcome::Done => return Ok(value),
-                Outcome::Stale | Outcome::Superseded => {}
+                Outcome::Stale | Outcome::Superseded | Outcome::Unknown => {}
                 Outcome::Blocked => {
                     self.protocol.abandon(&mut txn);
                     if only || started.elapsed() > PATIENCE {
@@ -400,7 +414,7 @@ impl From<Outcome> for Ended {
 fn judged(ended: Ended) -> Result<End> {
     match ended.outcome {
         Outcome::Done => Ok(End::Stands(ended.pending)),
-        Outcome::Stale | Outcome::Blocked => Ok(End::Stale),
+        Outcome::Stale | Outcome::Blocked | Outcome::Unknown => Ok(End::Stale),
         Outcome::Superseded => {
             Err(Error::new(ErrorKind::Store, "the state went back to its last commit while this call ran"))
         }

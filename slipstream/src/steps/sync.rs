@@ -28,6 +28,12 @@ pub(super) enum Fault {
     Room,
     /// Nobody waits for room.
     Overfill,
+    /// A step ends over a record from before a seek.
+    Epochs,
+    /// A seek backward takes those along that are not as far.
+    Lags,
+    /// A seek leaves the yields of the message that it goes to.
+    SeekYields,
     /// A position forgets how many yields are done.
     Yields,
 }

@@ -15,13 +15,15 @@ pub(crate) enum Value {
 pub(crate) struct Place {
     pub(crate) offset: i64,
     pub(crate) yields: u32,
+    /// Of the record that it was moved by, in this process: who moves it by an older one is superseded.
+    pub(crate) epoch: u32,
 }
 
 impl Value {
     pub(crate) fn encode(&self) -> RowValue {
         match self {
             Value::Bytes(bytes) => bytes.clone(),
-            Value::Place(Place { offset, yields }) => {
+            Value::Place(Place { offset, yields, .. }) => {
                 let mut out = offset.to_be_bytes().to_vec();
                 out.extend(if planted(Fault::Yields) { 0 } else { *yields }.to_be_bytes());
                 out.into()
@@ -43,7 +45,8 @@ impl Value {
             Value::Bytes(bytes) => {
                 let (offset, rest) = bytes.split_first_chunk()?;
                 let (yields, _) = rest.split_first_chunk()?;
-                Some(Place { offset: i64::from_be_bytes(*offset), yields: u32::from_be_bytes(*yields) })
+                let (offset, yields) = (i64::from_be_bytes(*offset), u32::from_be_bytes(*yields));
+                Some(Place { offset, yields, epoch: 0 })
             }
         }
     }

@@ -59,6 +59,8 @@ pub(super) fn explore(programs: &[Program], budget: usize, moves: &[(u8, usize)]
         met.blocked += world.counts.blocked;
         met.blocked_outside += world.counts.blocked_outside;
         met.waited += world.counts.waited;
+        met.seeks += world.counts.seeks;
+        met.superseded += world.counts.superseded;
         met.commits += world.counts.commits;
     });
     (many, met)
@@ -126,7 +128,7 @@ fn going_back_and_dying_at_any_moment() {
 #[test]
 fn yields_and_failures() {
     let yields = Program { yields: 2, ..counts(0) };
-    let moves = [(0, 4), (1, 2), (CUT, 1), (COLLECT, 1), (COMMIT, 1), (FAIL, 1)];
+    let moves = [(0, 4), (1, 1), (CUT, 1), (COLLECT, 1), (COMMIT, 1), (FAIL, 1)];
     let (many, _) = explore(&[yields, counts(0)], 1 << 20, &moves);
     assert!(many > 10_000, "{many}");
 }
@@ -135,7 +137,7 @@ fn yields_and_failures() {
 fn outputs_gate_the_commit() {
     let sends = Program { outputs: 1, ..counts(0) };
     let outside = Program { outside: true, ..counts(0) };
-    let moves = [(0, 3), (1, 3), (CUT, 1), (COLLECT, 1), (COMMIT, 1), (ACKNOWLEDGE, 1)];
+    let moves = [(0, 3), (1, 2), (CUT, 1), (COLLECT, 1), (COMMIT, 1), (ACKNOWLEDGE, 1)];
     let (many, met) = explore(&[sends, outside], 1 << 20, &moves);
     assert!(met.commits > many, "{met:?}");
 }
@@ -187,4 +189,47 @@ fn a_write_from_outside_waits_for_a_hold_and_is_in_the_next_commit() {
     let moves = [(0, 4), (1, 3), (CUT, 1), (CRASH, 1)];
     let (many, met) = explore(&[holder, outside], 0, &moves);
     assert!(many > 2_000 && met.blocked_outside > many / 10 && met.conflicts > many / 10, "{many} {met:?}");
+}
+
+pub(super) fn reads_a_topic(seeks: Option<i64>) -> Program {
+    Program { source: Some(0), seeks: seeks.map(|to| (0, to)), ..counts(0) }
+}
+
+#[test]
+fn a_handler_that_seeks_backward_or_forward_while_another_has_a_record_in_hand() {
+    for to in [0, 1, 3] {
+        let moves = [(0, 6), (1, 3), (CUT, 1)];
+        let (many, met) = explore(&[reads_a_topic(None), reads_a_topic(Some(to))], 0, &moves);
+        assert!(many > 800 && met.superseded > many / 4 && met.seeks > many, "{many} {met:?}");
+    }
+}
+
+#[test]
+fn a_seek_is_committed_with_the_effects_of_its_step_or_not_at_all() {
+    for end in [CRASH, BACK] {
+        for to in [0, 2] {
+            let moves = [(0, 2), (1, 3), (CUT, 1), (COMMIT, 1), (end, 1)];
+            let (many, met) = explore(&[reads_a_topic(None), reads_a_topic(Some(to))], 0, &moves);
+            assert!(many > 3_000 && met.superseded > many / 8, "{many} {met:?}");
+        }
+    }
+}
+
+#[test]
+fn a_seek_from_outside_of_the_topic_over_yields_and_holds() {
+    let yields = Program { yields: 2, holds: true, ..reads_a_topic(None) };
+    for outside in [false, true] {
+        for to in [0, 1] {
+            let seeks = Program { outside, source: None, ..reads_a_topic(Some(to)) };
+            let (many, met) = explore(&[yields.clone(), seeks], 0, &[(0, 7), (1, 3), (CUT, 1)]);
+            assert!(many > 1_000 && met.superseded > many / 4, "{many} {met:?}");
+        }
+    }
+}
+
+#[test]
+fn two_seeks_meet() {
+    let (many, met) =
+        explore(&[reads_a_topic(Some(0)), reads_a_topic(Some(2))], 0, &[(0, 5), (1, 5), (CUT, 1)]);
+    assert!(many > 2_000 && met.superseded > many / 4, "{many} {met:?}");
 }

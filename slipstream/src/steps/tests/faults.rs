@@ -1,6 +1,6 @@
 //! Planted faults: each is found, or the tests above prove nothing.
 
-use super::exhaustive::{COMMIT, CRASH, CUT, explore, sends, takes};
+use super::exhaustive::{COMMIT, CRASH, CUT, explore, reads_a_topic, sends, takes};
 use super::random::{programs, run};
 use super::world::{Program, World};
 use crate::steps::sync::{Fault, PLANTED};
@@ -53,6 +53,9 @@ fn planted_faults_are_found() {
         Fault::Room,
         Fault::Overfill,
         Fault::Yields,
+        Fault::Epochs,
+        Fault::Lags,
+        Fault::SeekYields,
     ];
     let found: Vec<_> = faults.iter().map(|fault| (fault, found_by_random(Some(*fault), false))).collect();
     let ignored = found_by_random(None, true);
@@ -141,9 +144,13 @@ fn planted_faults_are_found_exhaustively() {
     let holder = lane(&[0], &[0], true);
     let outside = Program { outside: true, ..counts.clone() };
     let yields = Program { yields: 2, ..counts.clone() };
+    let halves = Program { yields: 2, ..reads_a_topic(None) };
+    let seeks = |to| Program { source: None, ..reads_a_topic(Some(to)) };
+    // One that is ahead, and one that has done nothing.
+    let three = [reads_a_topic(None), seeks(1), reads_a_topic(None)];
     let channel = [sends(0), takes(0)];
     let full = [Program { sends: vec![0, 0, 0], ..sends(0) }, takes(0)];
-    let cases: [(Fault, &[Program], &[(u8, usize)]); 8] = [
+    let cases: [(Fault, &[Program], &[(u8, usize)]); 11] = [
         (Fault::Freshness, &[counts.clone(), counts.clone()], &[(0, 3), (1, 3)]),
         (Fault::InHand, &channel, &[(0, 2), (1, 1), (CUT, 1), (COMMIT, 1), (CRASH, 1)]),
         (Fault::DoneStays, &channel, &[(0, 2), (1, 2), (CUT, 1), (COMMIT, 1)]),
@@ -151,6 +158,9 @@ fn planted_faults_are_found_exhaustively() {
         (Fault::OutsideHolds, &[holder, outside], &[(0, 4), (1, 3)]),
         (Fault::Room, &full, &[(0, 2), (1, 2)]),
         (Fault::Overfill, &full, &[(0, 4), (1, 2)]),
+        (Fault::Epochs, &[reads_a_topic(None), reads_a_topic(Some(0))], &[(0, 3), (1, 3)]),
+        (Fault::Lags, &three, &[(0, 6), (1, 3)]),
+        (Fault::SeekYields, &[halves, seeks(0)], &[(0, 4), (1, 3)]),
         (Fault::Yields, &[yields], &[(0, 3), (CUT, 1), (COMMIT, 1)]),
     ];
     for (fault, programs, moves) in cases {

@@ -14,8 +14,8 @@ fn keys(many: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
 
 fn program() -> impl Strategy<Value = Program> {
     let flags = (any::<bool>(), 0..5_u8, 0..3_usize, 0..6_u8, 1..4_u32);
-    (keys(0..3), keys(1..3), flags, 0..8_u8).prop_map(
-        |(reads, writes, (holds, deletes, outputs, outside, yields), channel)| {
+    (keys(0..3), keys(1..3), flags, 0..8_u8, (0..2_u8, 0..12_u8, 0..6_i64)).prop_map(
+        |(reads, writes, (holds, deletes, outputs, outside, yields), channel, (source, seeks, to))| {
             let outside = outside == 0;
             let takes = (!outside).then_some(channel).filter(|channel| *channel < 2);
             let sends = match channel {
@@ -24,8 +24,11 @@ fn program() -> impl Strategy<Value = Program> {
                 4 => vec![0, 1, 1], // several at once
                 _ => Vec::new(),
             };
+            // A channel has a position of its own, and is no source that could be sought.
+            let source = (takes.is_none() && !outside).then_some(source);
+            let seeks = (seeks < 2).then_some((seeks, to));
             let deletes = deletes == 0;
-            Program { reads, writes, deletes, holds, outputs, outside, yields, takes, sends }
+            Program { reads, writes, deletes, holds, outputs, outside, yields, takes, sends, source, seeks }
         },
     )
 }
@@ -68,6 +71,8 @@ static MET: Mutex<Counts> = Mutex::new(Counts {
     blocked: 0,
     blocked_outside: 0,
     waited: 0,
+    seeks: 0,
+    superseded: 0,
     commits: 0,
     crashes: 0,
     went_back: 0,
@@ -100,6 +105,8 @@ proptest! {
         met.conflicts += world.counts.conflicts;
         met.blocked += world.counts.blocked;
         met.blocked_outside += world.counts.blocked_outside;
+        met.seeks += world.counts.seeks;
+        met.superseded += world.counts.superseded;
         met.waited += world.counts.waited;
         met.commits += world.counts.commits;
         met.crashes += world.counts.crashes;
@@ -117,6 +124,8 @@ fn steps_are_serial_and_commits_hold_whole_steps() {
         met.blocked,
         met.blocked_outside,
         met.waited,
+        met.seeks,
+        met.superseded,
         met.commits,
         met.crashes,
         met.went_back,

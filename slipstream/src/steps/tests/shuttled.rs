@@ -14,6 +14,8 @@ mod locked;
 mod protocol;
 #[path = "../queue.rs"]
 mod queue;
+#[path = "../seek.rs"]
+mod seek;
 #[path = "../shard.rs"]
 mod shard;
 #[path = "../txn.rs"]

@@ -22,6 +22,10 @@ pub(in crate::steps::tests) struct Program {
     pub(in crate::steps::tests) yields: u32,
     /// The queue that its messages come from; else they never end.
     pub(in crate::steps::tests) takes: Option<u8>,
+    /// The source whose messages these are, where it is one that others have as well.
+    pub(in crate::steps::tests) source: Option<u8>,
+    /// Where each step moves a source's handlers.
+    pub(in crate::steps::tests) seeks: Option<(u8, i64)>,
     /// The queues that each step sends an item to.
     pub(in crate::steps::tests) sends: Vec<u8>,
 }
@@ -33,6 +37,7 @@ pub(in crate::steps::tests) struct Actor {
     /// Whether it has a message in hand, and if that is an item, what it says.
     taken: bool,
     item: Option<u64>,
+    epoch: u32,
     seen: Vec<u64>,
     at: usize,
     held: bool,
@@ -52,6 +57,7 @@ impl Actor {
             txn,
             taken: false,
             item: None,
+            epoch: 0,
             seen: Vec::new(),
             at: 0,
             held: false,
@@ -143,14 +149,24 @@ impl World {
             self.counts.waited += 1;
             return false;
         }
+        let place = self
+            .protocol
+            .peek(&place_row(index))
+            .unwrap_or_else(|| self.drained.0.get(&place_row(index)).cloned());
+        let place =
+            place.and_then(|place| place.place()).map_or((0, 0), |place| (place.offset as u64, place.yields));
+        assert_eq!(place, self.now.done[index], "the position of actor {index}");
+        let epoch = self.protocol.epoch(&place_row(index));
         let item = match takes {
-            Some(queue) => match self.look(*queue, self.actors[index].done.0) {
+            Some(queue) => match self.look(*queue, place.0) {
                 Some(item) => Some(item),
                 None => return false,
             },
             None => None,
         };
         let actor = &mut self.actors[index];
+        actor.done = place;
+        actor.epoch = epoch;
         actor.item = item;
         actor.taken = true;
         true
@@ -163,6 +179,10 @@ impl World {
             let value = (!actor.program.deletes).then(|| Value::Bytes(made.clone().into()));
             self.protocol.write(&mut actor.txn, &row(*key), value);
         }
+        if let Some((source, to)) = self.actors[index].program.seeks {
+            self.stage_seek(index, source, to);
+        }
+        let actor = &mut self.actors[index];
         for queue in &actor.program.sends {
             let item = crate::steps::Item::Kept(made.clone().into());
             self.protocol.send(&mut actor.txn, self.queues[*queue as usize].queue.clone(), item);
@@ -182,7 +202,11 @@ impl World {
                     actor.restart();
                 }
             }
-            Outcome::Superseded => actor.reopen(self.now.done[index]),
+            Outcome::Superseded => {
+                self.counts.superseded += 1;
+                actor.reopen(self.now.done[index]);
+            }
+            Outcome::Unknown => panic!("what was looked up is not known"),
             Outcome::Stale => {
                 assert!(!actor.held, "a step that held all it had touched was told that it is stale");
                 self.counts.conflicts += 1;
@@ -201,9 +225,16 @@ impl World {
             (done, yields) if yields + 1 < actor.program.yields => (done, yields + 1),
             (done, _) => (done + 1, 0),
         };
-        let place = Place { offset: next.0 as i64, yields: next.1 };
+        let place = Place { offset: next.0 as i64, yields: next.1, epoch: actor.epoch };
         self.protocol.write(&mut actor.txn, &place_row(index), Some(Value::Place(place)));
-        let ended = self.protocol.end(&mut actor.txn, actor.program.outputs);
+        let mut ended = self.protocol.end(&mut actor.txn, actor.program.outputs);
+        if ended.outcome == Outcome::Unknown {
+            let (protocol, drained) = (&self.protocol, &self.drained.0);
+            let look = |row: &[u8]| protocol.peek(row).unwrap_or_else(|| drained.get(row).cloned());
+            let place = |row: &[u8]| Ok::<_, ()>(look(row).as_ref().and_then(Value::place));
+            self.protocol.look_up(&mut actor.txn, place).unwrap();
+            ended = self.protocol.end(&mut actor.txn, actor.program.outputs);
+        }
         if ended.outcome != Outcome::Done {
             return ended.outcome;
         }
@@ -214,8 +245,12 @@ impl World {
         self.did_as_alone(index);
         let actor = &mut self.actors[index];
         actor.steps += 1;
+        let seeks = actor.program.seeks;
         actor.reopen(next);
-        self.now.done[index] = next;
+        self.now.move_to(index, next);
+        if let Some((source, to)) = seeks {
+            self.seek_alone(source, to);
+        }
         self.counts.steps += 1;
         Outcome::Done
     }

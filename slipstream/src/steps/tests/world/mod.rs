@@ -2,6 +2,7 @@
 
 mod lane;
 mod queues;
+mod seeks;
 
 pub(super) use lane::{Actor, Program};
 
@@ -22,6 +23,8 @@ struct Truth {
     model: Model,
     done: Vec<(u64, u32)>,
     items: Vec<Vec<u64>>,
+    /// Whether an actor has a position.
+    has_begun: Vec<bool>,
 }
 
 pub(super) struct World {
@@ -54,6 +57,8 @@ pub(super) struct Counts {
     pub(super) blocked_outside: u64,
     /// Steps that waited for room in a queue.
     pub(super) waited: u64,
+    pub(super) seeks: u64,
+    pub(super) superseded: u64,
     pub(super) commits: u64,
     pub(super) crashes: u64,
     pub(super) went_back: u64,
@@ -79,7 +84,12 @@ impl World {
         let actor = |(id, program): (usize, &Program)| Actor::new(id, program, begin(program));
         let actors: Vec<Actor> = programs.iter().enumerate().map(actor).collect();
         let done = vec![(0, 0); actors.len()];
-        let start = Truth { model: Model::new(), done, items: vec![Vec::new(); QUEUES] };
+        let start = Truth {
+            model: Model::new(),
+            done,
+            items: vec![Vec::new(); QUEUES],
+            has_begun: vec![false; actors.len()],
+        };
         let mut world = World {
             protocol,
             store: BTreeMap::new(),
