@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Gates;
 use crate::ledger::Ledger;
 use crate::log::{Log, Outgoing};
-use crate::steps::{Pending, Queue, State, Txn, place_row};
+use crate::steps::{Pending, Place, Queue, State, Txn, place_row};
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -99,10 +99,24 @@ impl Shared {
 
     /// The least position of a topic's handlers in a partition, if all of them have one.
     pub(crate) fn least_place(&self, source: &str, partition: u32) -> Result<Option<i64>> {
+        self.least(source, partition, |row| self.state.place(row))
+    }
+
+    /// The same, as it is after a restart.
+    pub(crate) fn least_committed(&self, source: &str, partition: u32) -> Result<Option<i64>> {
+        self.least(source, partition, |row| self.state.committed_place(row))
+    }
+
+    fn least(
+        &self,
+        source: &str,
+        partition: u32,
+        place: impl Fn(&[u8]) -> Result<Option<Place>>,
+    ) -> Result<Option<i64>> {
         let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned();
         let mut least = None;
         for handler in readers.unwrap_or_default() {
-            match self.state.place(&place_row(source, &handler, partition))? {
+            match place(&place_row(source, &handler, partition))? {
                 Some(place) => least = Some(least.map_or(place.offset, |least: i64| least.min(place.offset))),
                 None => return Ok(None),
             }

@@ -3,7 +3,8 @@
 use slipstream::prelude::*;
 use slipstream::testing::{self, Broker, Output};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, Ordering::SeqCst};
+use tokio::sync::Notify;
 
 static COUNTS: Cache<u32, u64> = Cache::new("counts");
 
@@ -245,4 +246,62 @@ async fn a_changed_concurrency_is_refused_while_positions_are_kept() {
     let error = broker.app().handler(five::worker).start().await.err().unwrap();
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("`concurrency` of `worker` was changed"), "{error}");
+}
+
+static GATED: Topic<String, u64> = Topic::new("gated").start(Start::Earliest);
+static CALLED: Notify = Notify::const_new();
+static ANSWERED: Notify = Notify::const_new();
+static LATER: Notify = Notify::const_new();
+static WAITS: AtomicBool = AtomicBool::new(true);
+static BY_LATE: Output<u64> = Output::new("by-late");
+
+#[handle(source = GATED, sink = [batch(100, secs(3600), answer)])]
+fn early(n: u64) -> u64 {
+    n
+}
+
+async fn answer(_: Vec<u64>) -> Result<()> {
+    CALLED.notify_one();
+    if WAITS.load(SeqCst) {
+        ANSWERED.notified().await;
+    }
+    Ok(())
+}
+
+#[handle(source = GATED, sink = [BY_LATE])]
+async fn late(n: u64) -> u64 {
+    if WAITS.load(SeqCst) {
+        LATER.notified().await;
+    }
+    n
+}
+
+/// A handler ends its first steps while a commit waits that they are not in: then it has no position after a kill, and
+/// begins where the group is.
+#[tokio::test]
+async fn the_group_is_not_told_what_is_not_committed() {
+    let broker = Broker::new();
+    let rarely = || Config::new().set("commit.interval.ms", "3600000");
+    let app = broker.app().config(rarely()).handler(early).handler(late).start().await.unwrap();
+    app.scope(GATED.send(("key".to_owned(), 0))).await.unwrap();
+    while app.report().handler("early").done < 1 {
+        tokio::task::yield_now().await;
+    }
+    let after_the_cut = async {
+        CALLED.notified().await;
+        LATER.notify_one();
+        while app.report().handler("late").done < 1 {
+            tokio::task::yield_now().await;
+        }
+        ANSWERED.notify_one();
+    };
+    let (flushed, ()) = tokio::join!(app.flush(), after_the_cut);
+    flushed.unwrap();
+    app.abort();
+    let _ = app.wait().await;
+    WAITS.store(false, SeqCst);
+    let app = broker.app().handler(early).handler(late).start().await.unwrap();
+    app.quiet().await;
+    assert_eq!(app.drain(&BY_LATE).unwrap(), [0]);
+    app.stop().await.unwrap();
 }

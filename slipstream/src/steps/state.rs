@@ -289,6 +289,11 @@ impl State {
         let (from, to) = place::rows_named(start);
         let rows = self.store.range(&from, &to, usize::MAX, false)?;
         Ok(rows.iter().filter_map(|(row, _)| place::name(row)).collect())
+    /// The same, as it was committed last.
+    pub(crate) fn committed_place(&self, row: &[u8]) -> Result<Option<Place>> {
+        Ok(self.store.get(row)?.and_then(|value| Value::Bytes(value).place()))
+    }
+
     }
 
     /// Moves positions in a step of their own.
