@@ -124,6 +124,47 @@ impl Shared {
         Ok(least)
     }
 
+    /// Whether a handler reads this topic.
+    pub(crate) fn is_read(&self, source: &str) -> bool {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).contains_key(source)
+    }
+
+    /// The epoch of a topic's partition: how many seeks have been before it was last sought.
+    pub(crate) fn epoch(&self, source: &str, partition: u32) -> u32 {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = readers.get(source).and_then(|readers| readers.first());
+        reader.map_or(0, |reader| self.state.epoch(&place_row(source, reader, partition)))
+    }
+
+    /// Moves the positions of a topic's handlers when the step ends; without a target, they stay and what is in hand comes
+    /// again. `false`: nobody reads it.
+    pub(crate) fn seek(&self, txn: &mut Txn, source: &str, to: &[(u32, Option<i64>)]) -> bool {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned();
+        let Some(readers) = readers else { return false };
+        for (partition, to) in to {
+            let rows: Vec<_> = readers.iter().map(|reader| place_row(source, reader, *partition)).collect();
+            self.state.seek(txn, &rows, *to);
+        }
+        true
+    }
+
+    /// The same in a step of its own.
+    pub(crate) fn seek_now(&self, source: &str, to: &[(u32, Option<i64>)]) -> Result<()> {
+        self.state.outside(|txn| {
+            self.seek(txn, source, to);
+            Ok(())
+        })?;
+        to.iter().for_each(|(partition, _)| self.reread(source, *partition));
+        Ok(())
+    }
+
+    /// A topic's partition is read from where its positions are now.
+    pub(crate) fn reread(&self, source: &str, partition: u32) {
+        if let Some(log) = self.log.get() {
+            log.reread(&self.topic_name(source), partition);
+        }
+    }
+
     /// Somebody takes from a cache or a channel, or looks on.
     pub(crate) fn has_listeners(&self) {
         self.listeners.store(true, Ordering::Relaxed);
@@ -216,6 +257,8 @@ pub(crate) struct Buffers {
     pub(crate) records: Vec<(Option<usize>, Outgoing)>,
     /// The sink that each row or item came through which a sink wrote.
     pub(crate) rows: Vec<usize>,
+    /// The partitions that it seeks, with their sources.
+    pub(crate) sought: Vec<(String, u32)>,
     /// How many outputs wait in batches for the end of the step.
     pub(crate) batched: usize,
 }

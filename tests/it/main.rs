@@ -20,6 +20,7 @@ mod preflight;
 mod process;
 mod resume;
 mod returns;
+mod seeks;
 mod sinks;
 mod steps;
 mod topics;

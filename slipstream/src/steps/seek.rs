@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 /// What a step moves when it ends.
 pub(super) struct Seek {
     rows: Vec<Sought>,
-    to: i64,
+    /// `None`: nobody moves, and what is in hand comes again.
+    to: Option<i64>,
 }
 
 struct Sought {
@@ -32,8 +33,7 @@ impl Protocol {
     ///
     /// Backward, where a handler is beyond the target: each one to the lesser of its own position and the target. Forward,
     /// where none is: each one to the target. It does not ask who holds these rows: such a step is superseded anyway.
-    #[cfg_attr(not(test), allow(dead_code))] // until topics use it
-    pub(crate) fn seek(&self, txn: &mut Txn, rows: &[RowKey], to: i64) {
+    pub(crate) fn seek(&self, txn: &mut Txn, rows: &[RowKey], to: Option<i64>) {
         self.begin_epoch(txn);
         let sought = |row: &RowKey| Sought { hash: self.hash(row), row: row.clone(), stored: None };
         txn.seeks.push(Seek { rows: rows.iter().map(sought).collect(), to });
@@ -54,7 +54,6 @@ impl Protocol {
     }
 
     /// The epoch of a position: records from before it are superseded.
-    #[cfg_attr(not(test), allow(dead_code))] // as above
     pub(crate) fn epoch(&self, row: &[u8]) -> u32 {
         if self.seeks.load(Acquire) == 0 {
             return 0;
@@ -63,7 +62,6 @@ impl Protocol {
     }
 
     /// How many seeks there have been: while it stays the same, no epoch has changed.
-    #[allow(dead_code)] // as above
     pub(crate) fn seeks(&self) -> u32 {
         self.seeks.load(Acquire)
     }
@@ -94,6 +92,7 @@ impl Protocol {
                 let Some(place) = self.own_or_ended(txn, row, shards) else { return false };
                 moved.insert(row.row.clone(), (row.hash, place));
             }
+            let Some(to) = to else { continue };
             let offset = |row: &Sought| Some(moved.get(&row.row)?.1?.offset);
             let furthest = rows.iter().filter_map(offset).max();
             let is_backward = furthest.is_some_and(|furthest| *to < furthest) && !planted(Fault::Lags);

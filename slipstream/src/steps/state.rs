@@ -47,6 +47,8 @@ pub(crate) enum End {
     Stands(Option<Pending>),
     /// It runs again.
     Stale,
+    /// It is nobody's any more: its message is dropped.
+    Superseded,
 }
 
 /// The positions that a commit has made safe, by their names.
@@ -195,10 +197,9 @@ impl State {
         }
     }
 
-    /// Holds what the step touched, so that it cannot conflict any more. `false`: it is stale, and runs again.
-    pub(crate) async fn hold(&self, txn: &mut Txn) -> Result<bool> {
-        let held = judged(self.unblocked(|| Ok(self.protocol.hold(txn).into())).await?)?;
-        Ok(matches!(held, End::Stands(_)))
+    /// Holds what the step touched, so that it cannot conflict any more.
+    pub(crate) async fn hold(&self, txn: &mut Txn) -> Result<End> {
+        Ok(judged(self.unblocked(|| Ok(self.protocol.hold(txn).into())).await?))
     }
 
     /// Ends a step, unless somebody is in its way: then it says `None`, and is to be asked again by [`end`](State::end).
@@ -210,20 +211,36 @@ impl State {
         self.tell(ended.wakes);
         match ended.outcome {
             Outcome::Blocked => None,
-            _ => Some(judged(ended)),
+            _ => Some(Ok(judged(ended))),
         }
     }
 
     /// Ends a step, once nobody is in its way.
     pub(crate) async fn end(&self, txn: &mut Txn, outputs: usize) -> Result<End> {
-        judged(self.unblocked(|| self.attempt(txn, outputs)).await?)
+        Ok(judged(self.unblocked(|| self.attempt(txn, outputs)).await?))
     }
 
     /// A position moves when the step ends.
-    pub(crate) fn places(&self, txn: &mut Txn, places: &[(RowKey, Value)]) {
+    pub(crate) fn places<'a>(&self, txn: &mut Txn, places: impl IntoIterator<Item = &'a (RowKey, Value)>) {
         for (row, place) in places {
             self.protocol.write(txn, row, Some(place.clone()));
         }
+    }
+
+    /// Moves the positions of a partition's handlers when the step ends, as [`Protocol::seek`] says.
+    pub(crate) fn seek(&self, txn: &mut Txn, rows: &[RowKey], to: Option<i64>) {
+        self.protocol.seek(txn, rows, to);
+    }
+
+    /// How many seeks there have been.
+    #[inline]
+    pub(crate) fn seeks(&self) -> u32 {
+        self.protocol.seeks()
+    }
+
+    /// The number of the seek that a position was last moved by.
+    pub(crate) fn epoch(&self, row: &[u8]) -> u32 {
+        self.protocol.epoch(row)
     }
 
     /// Ends a step that is made of one closure, from outside of any lane: it is made again while others interfere.
@@ -272,6 +289,11 @@ impl State {
         Ok(self.peek(row)?.and_then(|value| value.place()))
     }
 
+    /// The same, as it was committed last.
+    pub(crate) fn committed_place(&self, row: &[u8]) -> Result<Option<Place>> {
+        Ok(self.store.get(row)?.and_then(|value| Value::Bytes(value).place()))
+    }
+
     /// A row, as ended steps left it.
     pub(crate) fn get(&self, row: &[u8]) -> Result<Option<RowValue>> {
         Ok(self.peek(row)?.map(Value::into_bytes))
@@ -289,17 +311,23 @@ impl State {
         let (from, to) = place::rows_named(start);
         let rows = self.store.range(&from, &to, usize::MAX, false)?;
         Ok(rows.iter().filter_map(|(row, _)| place::name(row)).collect())
-    /// The same, as it was committed last.
-    pub(crate) fn committed_place(&self, row: &[u8]) -> Result<Option<Place>> {
-        Ok(self.store.get(row)?.and_then(|value| Value::Bytes(value).place()))
     }
 
-    }
-
-    /// Moves positions in a step of their own.
+    /// Moves positions onward in a step of their own. Those that are further stay where they are, as when a topic is read again
+    /// for another handler that is behind; and so do those that a seek has moved meanwhile.
     pub(crate) fn move_places(&self, places: &[(RowKey, Value)]) {
         let mut txn = self.protocol.begin_outside();
-        self.places(&mut txn, places);
+        let mut is_onward = false;
+        let onward = places.iter().filter(|(row, value)| {
+            // What a source itself calls a position follows it.
+            if let Value::Place(to) = value {
+                // Where it cannot be read it is not moved: that costs a later start some reading.
+                let now = self.place(row).map(|now| now.is_none_or(|now| now.offset < to.offset));
+                is_onward = to.epoch >= self.epoch(row) && now.unwrap_or(false);
+            }
+            is_onward
+        });
+        self.places(&mut txn, onward);
         // It reads nothing, and nobody holds what only an idle lane writes.
         self.tell(self.protocol.end(&mut txn, 0).wakes);
     }
@@ -415,13 +443,11 @@ impl From<Outcome> for Ended {
     }
 }
 
-/// Whether the step stands, or runs again.
-fn judged(ended: Ended) -> Result<End> {
+/// What became of the step.
+fn judged(ended: Ended) -> End {
     match ended.outcome {
-        Outcome::Done => Ok(End::Stands(ended.pending)),
-        Outcome::Stale | Outcome::Blocked | Outcome::Unknown => Ok(End::Stale),
-        Outcome::Superseded => {
-            Err(Error::new(ErrorKind::Store, "the state went back to its last commit while this call ran"))
-        }
+        Outcome::Done => End::Stands(ended.pending),
+        Outcome::Stale | Outcome::Blocked | Outcome::Unknown => End::Stale,
+        Outcome::Superseded => End::Superseded,
     }
 }

@@ -19,7 +19,7 @@ impl World {
     /// A step of this actor is to move the handlers of a source when it ends.
     pub(super) fn stage_seek(&mut self, index: usize, source: u8, to: i64) {
         let rows: Vec<_> = self.readers(source).into_iter().map(place_row).collect();
-        self.protocol.seek(&mut self.actors[index].txn, &rows, to);
+        self.protocol.seek(&mut self.actors[index].txn, &rows, Some(to));
     }
 
     /// The oracle: where everybody is after a seek.
