@@ -305,3 +305,54 @@ async fn the_group_is_not_told_what_is_not_committed() {
     assert_eq!(app.drain(&BY_LATE).unwrap(), [0]);
     app.stop().await.unwrap();
 }
+
+static AHEAD: Topic<u64, u64> = Topic::new("ahead").start(Start::Earliest);
+static TIMES: Cache<u64, u64> = Cache::new("times");
+static LAGS: AtomicBool = AtomicBool::new(true);
+
+#[handle(source = AHEAD, concurrency = 2, key = |n: &u64| *n)]
+fn ahead(n: u64) -> Result<()> {
+    TIMES.put(&n, &(TIMES.get(&n)?.unwrap_or(0) + 1))
+}
+
+#[handle(source = AHEAD, buffer = 40)]
+async fn far_behind(n: u64) {
+    while n > 1 && LAGS.load(SeqCst) {
+        tokio::time::sleep(millis(1)).await;
+    }
+}
+
+/// Holds all up that share its source.
+#[handle(source = AHEAD)]
+async fn holds_up(n: u64) {
+    while n > 3 && LAGS.load(SeqCst) {
+        tokio::time::sleep(millis(1)).await;
+    }
+}
+
+/// The lanes of a handler that is ahead of its sibling have nothing to do when the topic is read again from where that
+/// is: their positions stay where they are.
+#[tokio::test]
+async fn lanes_that_are_ahead_are_not_moved_back_by_what_they_have_done() {
+    let broker = Broker::new();
+    let app = broker.app().start_idle().await.unwrap();
+    for n in 0..20 {
+        app.scope(AHEAD.send((n, n))).await.unwrap();
+    }
+    app.stop().await.unwrap();
+    for (lags, is_held_up) in [(true, false), (true, true), (false, true)] {
+        LAGS.store(lags, SeqCst);
+        let app = broker.app().handler(ahead).handler(far_behind);
+        let app = if is_held_up { app.handler(holds_up) } else { app };
+        let app = app.start().await.unwrap();
+        // Longer than the lanes may be quiet before they are moved along.
+        tokio::time::sleep(millis(100)).await;
+        app.flush().await.unwrap();
+        app.abort();
+        let _ = app.wait().await;
+    }
+    let app = broker.app().start_idle().await.unwrap();
+    let times: BTreeMap<u64, u64> = app.enter(|| TIMES.iter().collect::<Result<_>>()).unwrap();
+    assert_eq!(times, (0..20).map(|n| (n, 1)).collect());
+    app.stop().await.unwrap();
+}
