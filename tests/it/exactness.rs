@@ -1,5 +1,6 @@
 //! A handler call is a transaction: exact over lanes, failures, restarts and aborts.
 
+use crate::common::{Aborts, aborted};
 use slipstream::prelude::*;
 use slipstream::testing::{self, Broker, Output};
 use std::collections::BTreeMap;
@@ -142,23 +143,13 @@ async fn aborted_at_any_moment_nothing_is_lost_or_doubled() {
     const SENT: u64 = 400;
     for seed in 0_u64..6 {
         let broker = Broker::new();
-        let mut aborts = 0;
-        let running = loop {
-            let commits = Config::new().set("commit.interval.ms", "3");
-            let app = broker.app().config(commits).handler(sum).handler(total).handler(each).handler(parts);
-            let app = if aborts == 0 { app.on_start(|| write(SENT)) } else { app };
-            let running = app.start().await.unwrap();
-            let patience = Duration::from_micros(3_000 + (seed * 7_919 + aborts * 104_729) % 17_000);
-            if aborts < 12 && tokio::time::timeout(patience, running.wait()).await.is_err() {
-                aborts += 1;
-                running.abort();
-                let _ = running.wait().await;
-                continue;
-            }
-            running.wait().await.unwrap();
-            break running;
-        };
-        assert!(aborts > 2, "seed {seed}: only {aborts} aborts");
+        let commits = || Config::new().set("commit.interval.ms", "3");
+        let running = aborted(Aborts { seed, most: 12, least: 3, within: millis(17) }, |aborts| {
+            let app = broker.app().config(commits());
+            let app = app.handler(sum).handler(total).handler(each).handler(parts);
+            if aborts == 0 { app.on_start(|| write(SENT)) } else { app }
+        })
+        .await;
         let expected: BTreeMap<u32, u64> =
             (0..5).map(|key| (key, (0..SENT).filter(|n| (n % 5) as u32 == key).sum())).collect();
         running
@@ -171,7 +162,6 @@ async fn aborted_at_any_moment_nothing_is_lost_or_doubled() {
                 Ok::<_, Error>(())
             })
             .unwrap();
-        running.assert_conserved();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Seeks: a topic's handlers go on from elsewhere, with the effects of the step that says so; what is in hand is dropped.
 
-use crate::common::{LONG, Random, within};
+use crate::common::{Aborts, LONG, aborted, within};
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, Output};
 use std::collections::BTreeMap;
@@ -373,7 +373,6 @@ async fn side_by_side(n: u64) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn seeks_are_exact_over_aborts() {
     const EACH: u64 = 200;
-    let mut random = Random::new(7);
     for round in 0..5 {
         let broker = Broker::new();
         let app = broker.app().start_idle().await.unwrap();
@@ -386,24 +385,12 @@ async fn seeks_are_exact_over_aborts() {
         }
         app.stop().await.unwrap();
         assert_ne!(MINE[0].load(SeqCst), MINE[1].load(SeqCst));
-        let mut aborts = 0;
-        let running = loop {
-            let commits = Config::new().set("commit.interval.ms", "2");
-            let app =
-                broker.app().config(commits).handler(back_once).handler(in_threes).handler(side_by_side);
-            let running = app.start().await.unwrap();
-            let patience = Duration::from_micros(2_000 + random.below(12_000));
-            if aborts < 12 && tokio::time::timeout(patience, running.wait()).await.is_err() {
-                aborts += 1;
-                running.abort();
-                let _ = running.wait().await;
-                continue;
-            }
-            let ended = tokio::time::timeout(secs(15), running.wait()).await;
-            ended.unwrap_or_else(|_| panic!("round {round} does not end: {}", running.report())).unwrap();
-            break running;
-        };
-        running.assert_conserved();
+        let commits = || Config::new().set("commit.interval.ms", "2");
+        let running = aborted(Aborts { seed: round + 7, most: 12, least: 3, within: millis(12) }, |_| {
+            let app = broker.app().config(commits());
+            app.handler(back_once).handler(in_threes).handler(side_by_side)
+        })
+        .await;
         let read = |cache: &'static Cache<u64, u64>| -> BTreeMap<u64, u64> {
             running.enter(|| cache.iter().collect::<Result<_>>()).unwrap()
         };
@@ -415,7 +402,7 @@ async fn seeks_are_exact_over_aborts() {
         assert_eq!(
             missing,
             [const { Vec::<u64>::new() }; 3],
-            "round {round}, {aborts} aborts, {sought:?}, {}",
+            "round {round}, {sought:?}, {}",
             running.report()
         );
         for (partition, of) in [(0_u32, 0), (1, 1_000)] {
