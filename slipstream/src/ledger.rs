@@ -75,6 +75,7 @@ pub(crate) struct Messages {
     pub(crate) filtered: Count,
     pub(crate) skipped: Count,
     pub(crate) dead: Count,
+    pub(crate) superseded: Count,
     pub(crate) held: Gauge,
     pub(crate) absorbed: Count,
     /// What came to be open otherwise than by being taken: from another lane, or out of a pipe's hold.
@@ -203,6 +204,7 @@ impl Messages {
             filtered: self.filtered.get(),
             skipped: self.skipped.get(),
             dead: self.dead.get(),
+            superseded: self.superseded.get(),
             held: self.held.get(),
             absorbed: self.absorbed.get(),
             open: self.open(),
@@ -243,7 +245,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// What became of the messages that one handler took from one source.
 ///
-/// `taken = done + filtered + skipped + dead + absorbed + held + open`; conflicts and retries are calls that were made
+/// `taken = done + filtered + skipped + dead + superseded + absorbed + held + open`; conflicts and retries are calls that were made
 /// again, not messages.
 ///
 /// ```
@@ -277,6 +279,8 @@ pub struct MessageCounts {
     pub skipped: u64,
     /// Messages that failed and went to a dead-letter topic.
     pub dead: u64,
+    /// Messages that were in hand when a seek moved their position: nothing of their steps is seen.
+    pub superseded: u64,
     /// Messages that a pipe of ours is keeping for later.
     pub held: u64,
     /// Messages that a pipe which is not ours took in without an output of their own.
@@ -296,7 +300,8 @@ impl MessageCounts {
     /// assert_eq!(slipstream::MessageCounts::default().accounted(), 0);
     /// ```
     pub fn accounted(&self) -> u64 {
-        self.done + self.filtered + self.skipped + self.dead + self.absorbed + self.held + self.open
+        let ended = self.done + self.filtered + self.skipped + self.dead + self.superseded;
+        ended + self.absorbed + self.held + self.open
     }
 
     /// Wraps, since a lane may take back what another has counted.
@@ -306,6 +311,7 @@ impl MessageCounts {
         self.filtered = self.filtered.wrapping_add(other.filtered);
         self.skipped = self.skipped.wrapping_add(other.skipped);
         self.dead = self.dead.wrapping_add(other.dead);
+        self.superseded = self.superseded.wrapping_add(other.superseded);
         self.held = self.held.wrapping_add(other.held);
         self.absorbed = self.absorbed.wrapping_add(other.absorbed);
         self.open = self.open.wrapping_add(other.open);
@@ -486,7 +492,7 @@ impl fmt::Display for Report {
         for m in &self.messages {
             writeln!(
                 f,
-                "{} -> {}: taken {} done {} filtered {} skipped {} dead {} absorbed {} held {} open {} \
+                "{} -> {}: taken {} done {} filtered {} skipped {} dead {} superseded {} absorbed {} held {} open {} \
                  (conflicts {} retries {})",
                 m.source,
                 m.handler,
@@ -495,6 +501,7 @@ impl fmt::Display for Report {
                 m.filtered,
                 m.skipped,
                 m.dead,
+                m.superseded,
                 m.absorbed,
                 m.held,
                 m.open,

@@ -10,6 +10,8 @@ use std::pin::Pin;
 pub(crate) struct At {
     pub(crate) partition: u32,
     pub(crate) offset: i64,
+    /// The seek that it was read after, by number; 0 before any.
+    pub(crate) epoch: u32,
 }
 
 /// What a source yields: a message, or what went wrong instead of one.

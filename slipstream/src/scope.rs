@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Gates;
 use crate::ledger::Ledger;
 use crate::log::{Log, Outgoing};
-use crate::steps::{Pending, Queue, State, Txn, place_row};
+use crate::steps::{Pending, Place, Queue, State, Txn, place_row};
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
@@ -106,15 +106,70 @@ impl Shared {
 
     /// The least position of a topic's handlers in a partition, if all of them have one.
     pub(crate) fn least_place(&self, source: &str, partition: u32) -> Result<Option<i64>> {
+        self.least(source, partition, |row| self.state.place(row))
+    }
+
+    /// The same, as it is after a restart.
+    pub(crate) fn least_committed(&self, source: &str, partition: u32) -> Result<Option<i64>> {
+        self.least(source, partition, |row| self.state.committed_place(row))
+    }
+
+    fn least(
+        &self,
+        source: &str,
+        partition: u32,
+        place: impl Fn(&[u8]) -> Result<Option<Place>>,
+    ) -> Result<Option<i64>> {
         let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned();
         let mut least = None;
         for handler in readers.unwrap_or_default() {
-            match self.state.place(&place_row(source, &handler, partition))? {
+            match place(&place_row(source, &handler, partition))? {
                 Some(place) => least = Some(least.map_or(place.offset, |least: i64| least.min(place.offset))),
                 None => return Ok(None),
             }
         }
         Ok(least)
+    }
+
+    /// Whether a handler reads this topic.
+    pub(crate) fn is_read(&self, source: &str) -> bool {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).contains_key(source)
+    }
+
+    /// The epoch of a topic's partition: how many seeks have been before it was last sought.
+    pub(crate) fn epoch(&self, source: &str, partition: u32) -> u32 {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = readers.get(source).and_then(|readers| readers.first());
+        reader.map_or(0, |reader| self.state.epoch(&place_row(source, reader, partition)))
+    }
+
+    /// Moves the positions of a topic's handlers when the step ends; without a target, they stay and what is in hand comes
+    /// again. `false`: nobody reads it.
+    pub(crate) fn seek(&self, txn: &mut Txn, source: &str, to: &[(u32, Option<i64>)]) -> bool {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned();
+        let Some(readers) = readers else { return false };
+        for (partition, to) in to {
+            let rows: Vec<_> = readers.iter().map(|reader| place_row(source, reader, *partition)).collect();
+            self.state.seek(txn, &rows, *to);
+        }
+        true
+    }
+
+    /// The same in a step of its own.
+    pub(crate) fn seek_now(&self, source: &str, to: &[(u32, Option<i64>)]) -> Result<()> {
+        self.state.outside(|txn| {
+            self.seek(txn, source, to);
+            Ok(())
+        })?;
+        to.iter().for_each(|(partition, _)| self.reread(source, *partition));
+        Ok(())
+    }
+
+    /// A topic's partition is read from where its positions are now.
+    pub(crate) fn reread(&self, source: &str, partition: u32) {
+        if let Some(log) = self.log.get() {
+            log.reread(&self.topic_name(source), partition);
+        }
     }
 
     /// Somebody takes from a cache or a channel, or looks on.
@@ -211,6 +266,8 @@ pub(crate) struct Buffers {
     pub(crate) records: Vec<(Option<usize>, Outgoing)>,
     /// The sink that each row or item came through which a sink wrote.
     pub(crate) rows: Vec<usize>,
+    /// The partitions that it seeks, with their sources.
+    pub(crate) sought: Vec<(String, u32)>,
     /// How many outputs wait in batches for the end of the step.
     pub(crate) batched: usize,
 }

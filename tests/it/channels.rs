@@ -1,6 +1,6 @@
 //! Channels: bounded queues between handlers, whose items are part of the state.
 
-use crate::common::Random;
+use crate::common::{Aborts, aborted};
 use slipstream::prelude::*;
 use slipstream::testing::{self, Broker, Output};
 use std::collections::BTreeMap;
@@ -204,44 +204,25 @@ async fn add_at_once((key, n): (u32, u64)) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn aborted_at_any_moment_no_item_is_lost_or_doubled() {
     const MANY: u64 = 400;
-    let mut random = Random::new(11);
     for round in 0..5_u64 {
         let broker = Broker::new();
-        let mut aborts = 0;
-        let running = loop {
-            let commits = Config::new().set("commit.interval.ms", "2");
-            let app = broker.app().config(commits);
-            let app = app.handler(hand_on).handler(add).handler(add_at_once);
-            let app = if aborts > 0 {
-                app
-            } else {
-                app.on_start(|| async {
+        let commits = || Config::new().set("commit.interval.ms", "2");
+        let running =
+            aborted(Aborts { seed: round + 11, most: 12, least: 3, within: millis(12) }, |aborts| {
+                let app = broker.app().config(commits()).handler(hand_on).handler(add).handler(add_at_once);
+                let fill = || async {
                     for n in 0..MANY {
                         INPUT.send(((n % 5) as u32, n)).await?;
                     }
                     Ok(())
-                })
-            };
-            let running = app.start().await.unwrap();
-            let patience = Duration::from_micros(2_000 + random.below(12_000));
-            if aborts < 12 && tokio::time::timeout(patience, running.wait()).await.is_err() {
-                aborts += 1;
-                running.abort();
-                let _ = running.wait().await;
-                continue;
-            }
-            match tokio::time::timeout(secs(15), running.wait()).await {
-                Ok(ended) => ended.unwrap(),
-                Err(_) => panic!("round {round} does not end after {aborts} aborts: {}", running.report()),
-            }
-            break running;
-        };
-        assert!(aborts > 2, "round {round}: only {aborts} aborts");
+                };
+                if aborts == 0 { app.on_start(fill) } else { app }
+            })
+            .await;
         let expected: BTreeMap<u32, u64> =
             (0..5).map(|key| (key, (0..MANY).filter(|n| n % 5 == u64::from(key)).sum())).collect();
         let here = running.enter(|| HERE.iter().collect::<Result<BTreeMap<_, _>>>()).unwrap();
         let there = running.enter(|| THERE.iter().collect::<Result<BTreeMap<_, _>>>()).unwrap();
         assert_eq!((here, there), (expected.clone(), expected), "round {round}");
-        running.assert_conserved();
     }
 }

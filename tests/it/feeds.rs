@@ -1,5 +1,6 @@
 //! A cache as a source: what is sent to it or published, in order and without a gap; and those who look on.
 
+use crate::common::{Aborts, aborted};
 use slipstream::prelude::*;
 use slipstream::testing::{self, Broker, Output};
 use slipstream::{At, Lagged, Resume};
@@ -105,25 +106,14 @@ async fn counted((key, n): (u64, u64)) -> Result<(u64, u64)> {
 async fn aborted_at_any_moment_every_entry_is_taken_once() {
     for seed in 0..4_u64 {
         let broker = Broker::new();
-        let mut aborts = 0;
-        let running = loop {
-            let commits = Config::new().set("commit.interval.ms", "2");
-            let running = broker.app().config(commits).handler(last).handler(counted).start().await.unwrap();
-            let patience = Duration::from_micros(2_000 + (seed * 7_919 + aborts * 104_729) % 9_000);
-            if aborts < 8 && tokio::time::timeout(patience, running.wait()).await.is_err() {
-                aborts += 1;
-                running.abort();
-                let _ = running.wait().await;
-                continue;
-            }
-            running.wait().await.unwrap();
-            break running;
-        };
-        assert!(aborts > 1, "seed {seed}: only {aborts} aborts");
+        let commits = || Config::new().set("commit.interval.ms", "2");
+        let running = aborted(Aborts { seed, most: 8, least: 2, within: millis(9) }, |_| {
+            broker.app().config(commits()).handler(last).handler(counted)
+        })
+        .await;
         let expected: BTreeMap<u64, u64> =
             (0..5).map(|key| (key, (0..MANY).filter(|n| n % 5 == key).sum())).collect();
         let counted = running.enter(|| COUNTED.iter().collect::<Result<BTreeMap<_, _>>>()).unwrap();
         assert_eq!(counted, expected, "seed {seed}");
-        running.assert_conserved();
     }
 }

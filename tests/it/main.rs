@@ -24,6 +24,7 @@ mod preflight;
 mod process;
 mod resume;
 mod returns;
+mod seeks;
 mod sinks;
 mod steps;
 mod topic_codecs;

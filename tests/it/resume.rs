@@ -1,5 +1,6 @@
 //! Sources with positions of their own: after a restart they go on behind what was done, whatever each handler had done.
 
+use crate::common::{Aborts, aborted};
 use slipstream::prelude::*;
 use slipstream::testing::Broker;
 use std::collections::BTreeMap;
@@ -50,23 +51,12 @@ fn parts(n: &u64) -> impl Stream<Item = (u64, u64)> {
 async fn a_resumable_source_is_exact_over_aborts() {
     for seed in 0..4_u64 {
         let broker = Broker::new();
-        let mut aborts = 0;
         OPENED.lock().unwrap().clear();
-        let running = loop {
-            let commits = Config::new().set("commit.interval.ms", "3");
-            let app = broker.app().config(commits).handler(sum).handler(each).handler(parts);
-            let running = app.start().await.unwrap();
-            let patience = Duration::from_micros(3_000 + (seed * 7_919 + aborts * 104_729) % 17_000);
-            if aborts < 10 && tokio::time::timeout(patience, running.wait()).await.is_err() {
-                aborts += 1;
-                running.abort();
-                let _ = running.wait().await;
-                continue;
-            }
-            running.wait().await.unwrap();
-            break running;
-        };
-        assert!(aborts > 2, "seed {seed}: only {aborts} aborts");
+        let commits = || Config::new().set("commit.interval.ms", "3");
+        let running = aborted(Aborts { seed, most: 10, least: 3, within: millis(17) }, |_| {
+            broker.app().config(commits()).handler(sum).handler(each).handler(parts)
+        })
+        .await;
         let once: BTreeMap<u64, u64> =
             (0..3).map(|key| (key, (0..MANY).filter(|n| n % 3 == key).sum())).collect();
         let twice: BTreeMap<u64, u64> = once.iter().map(|(key, sum)| (*key, sum * 2)).collect();
@@ -78,7 +68,6 @@ async fn a_resumable_source_is_exact_over_aborts() {
                 Ok::<_, Error>(())
             })
             .unwrap();
-        running.assert_conserved();
         let opened = OPENED.lock().unwrap();
         assert!(opened[0].is_none() && opened.last().unwrap().is_some(), "seed {seed}: {opened:?}");
     }

@@ -1,6 +1,6 @@
 //! Topics in memory: order, restarts, positions of each handler, and kills at any moment.
 
-use super::common::{LONG, Random, ended, within};
+use super::common::{Aborts, LONG, Random, aborted, ended, within};
 use slipstream::prelude::*;
 use slipstream::testing::{self, Broker, Output};
 use std::collections::BTreeMap;
@@ -183,29 +183,14 @@ async fn killed_at_any_moment_the_state_is_exact() {
         *RANDOM.lock().unwrap() = Some(Random::new(seed));
         let broker = Broker::new();
         write(&broker, 0..SENT).await;
-        let mut kills = 0;
-        let running = loop {
-            let config = Config::new().set("commit.interval.ms", "2");
-            let running =
-                broker.app().config(config).handler(in_parts).handler(into_one).start().await.unwrap();
-            let patience = Duration::from_micros(500 + below(9_000));
-            if kills < 10 && tokio::time::timeout(patience, running.wait()).await.is_err() {
-                kills += 1;
-                running.abort();
-                let _ = running.wait().await;
-                continue;
-            }
-            within(LONG, running.wait()).await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-            break running;
-        };
-        running.assert_conserved();
+        let commits = || Config::new().set("commit.interval.ms", "2");
+        let running = aborted(Aborts { seed, most: 10, least: 0, within: millis(9) }, |_| {
+            broker.app().config(commits()).handler(in_parts).handler(into_one)
+        })
+        .await;
         let thrice = expected(0..SENT).into_iter().map(|(key, sum)| (key, sum * 3)).collect();
-        assert_eq!(running.enter(|| all(&PARTS)), thrice, "seed {seed}, {kills} kills, parts");
-        assert_eq!(
-            running.enter(|| OTHER.get(&0)).unwrap(),
-            Some((0..SENT).sum()),
-            "seed {seed}, {kills} kills, one"
-        );
+        assert_eq!(running.enter(|| all(&PARTS)), thrice, "seed {seed}, parts");
+        assert_eq!(running.enter(|| OTHER.get(&0)).unwrap(), Some((0..SENT).sum()), "seed {seed}, one");
     }
 }
 

@@ -164,3 +164,94 @@ async fn memory_agrees() {
     assert_eq!(totals(&running), expected());
     running.assert_conserved();
 }
+
+static SOUGHT: Cache<String, u64> = Cache::new("sought");
+
+/// Goes back to the tenth record of its partition, once, when it meets one that is far on.
+#[handle(source = WORDS, sink = [TOTALS])]
+async fn back_once(_: &u64, at: Ctx) -> Result<(String, u64)> {
+    let id = at.id();
+    let mut place = id.rsplit('/');
+    let offset: i64 = place.next().unwrap().parse()?;
+    let partition: u32 = place.next().unwrap().parse()?;
+    let mine = format!("{partition}");
+    if offset >= 300 && SOUGHT.get(&mine)?.is_none() {
+        SOUGHT.put(&mine, &(offset as u64))?;
+        WORDS.seek([(partition, 10)]).await?;
+    }
+    let seen = format!("{partition}/{offset}");
+    Ok((seen.clone(), TOTALS.get(&seen)?.unwrap_or(0) + 1))
+}
+
+/// Seeks on a broker, stopped in the middle again and again: each partition goes back once, with what was written with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn seeks_are_exact_over_aborts() {
+    let Some((writer, config)) = app("sought") else { return };
+    writer.handler(send).run().await.unwrap();
+    let mut aborted = 0;
+    for round in 0_u64..40 {
+        let running = App::new().config(config.clone()).handler(back_once).start().await.unwrap();
+        let patience = millis(400 + round * 37 % 300);
+        let Ok(done) = tokio::time::timeout(patience, running.wait()).await else {
+            aborted += 1;
+            running.abort();
+            let _ = running.wait().await;
+            continue;
+        };
+        done.unwrap();
+        running.assert_conserved();
+        let sought: Vec<(String, u64)> = running.enter(|| SOUGHT.iter().collect::<Result<_>>().unwrap());
+        assert!(!sought.is_empty());
+        for (seen, times) in totals(&running) {
+            let (partition, offset) = seen.split_once('/').unwrap();
+            let from = sought.iter().find(|(of, _)| of == partition).map_or(0, |(_, from)| *from);
+            let offset: u64 = offset.parse().unwrap();
+            let twice = (10..=from).contains(&offset);
+            assert_eq!(times, 1 + u64::from(twice), "{seen} after {aborted} aborts, {sought:?}");
+        }
+        assert_eq!(totals(&running).len() as u64, SENT, "after {aborted} aborts");
+        return;
+    }
+    panic!("it has not come to its end in 40 rounds");
+}
+
+#[handle(source = SENT_BACK, sink = [AGAIN])]
+fn again(n: u64) -> u64 {
+    n
+}
+
+static SENT_BACK: Topic<String, u64> = Topic::new("sent").partitions(1).start(Start::Earliest);
+static AGAIN: Output<u64> = Output::new("again");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seek_from_outside_and_what_cannot_be_sought() {
+    let Some((app, _)) = app("outside") else { return };
+    let running = app.handler(again).start().await.unwrap();
+    for n in 0..5 {
+        running.scope(SENT_BACK.send(("key".to_owned(), n))).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut until = async |many: usize| {
+        while seen.len() < many {
+            tokio::time::sleep(millis(5)).await;
+            seen.extend(running.drain(&AGAIN).unwrap());
+        }
+        std::mem::take(&mut seen)
+    };
+    assert_eq!(until(5).await, [0, 1, 2, 3, 4]);
+    running.scope(SENT_BACK.seek([(0, 3)])).await.unwrap();
+    assert_eq!(until(2).await, [3, 4]);
+    for (partition, offset, why) in [
+        (0, -1, "offset -1 is wanted, but the log holds 0 to 5"),
+        (0, 6, "offset 6 is wanted, but the log holds 0 to 5"),
+        (7, 0, "has 1 partitions: there is no 7"),
+    ] {
+        let error = running.scope(SENT_BACK.seek([(partition, offset)])).await.unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    running.scope(SENT_BACK.seek([(0, 5)])).await.unwrap();
+    running.scope(SENT_BACK.send(("key".to_owned(), 5))).await.unwrap();
+    assert_eq!(until(1).await, [5]);
+    running.stop().await.unwrap();
+    running.assert_conserved();
+}

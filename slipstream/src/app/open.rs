@@ -5,7 +5,7 @@ use super::lanes::Plan;
 use super::{App, Running, preflight, supervise};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Log, Subscription, memory::MemoryLog};
+use crate::log::{Known, Log, Position, Subscription, memory::MemoryLog};
 use crate::needs::{Need, Prepare};
 use crate::scope::{self, Current, Shared};
 use crate::source::{Opening, Positions, Until};
@@ -295,14 +295,17 @@ fn same_lanes(shared: &Shared, source: &str, readers: &[String]) -> Result<()> {
 }
 
 /// Where a topic is read from: the least of its handlers' positions, if all of them have one.
-fn position(shared: &Arc<Shared>, source: &str) -> Arc<dyn Fn(u32) -> Option<i64> + Send + Sync> {
+fn position(shared: &Arc<Shared>, source: &str) -> Position {
     let (shared, source) = (Arc::downgrade(shared), source.to_owned());
     Arc::new(move |partition| {
-        let shared = shared.upgrade()?;
-        shared.least_place(&source, partition).unwrap_or_else(|error| {
+        let Some(shared) = shared.upgrade() else { return Known::default() };
+        // In this order: if a seek comes between, what is read is taken for older than it is, and comes again.
+        let epoch = shared.epoch(&source, partition);
+        let offset = shared.least_place(&source, partition).unwrap_or_else(|error| {
             shared.fail(error);
             None
-        })
+        });
+        Known { offset, epoch }
     })
 }
 

@@ -85,7 +85,8 @@ pub(super) fn commit_at_last(app: &Arc<Shared>) {
 
 /// A position as the consumer group knows it: the least of the source's handlers.
 fn offset(app: &Shared, source: &str, partition: u32) -> Option<GroupOffset> {
-    let least = app.least_place(source, partition).ok().flatten()?;
+    // Not as it is by now: what is not committed may be gone at the next start, and who has no position then begins here.
+    let least = app.least_committed(source, partition).ok().flatten()?;
     Some(GroupOffset { topic: app.topic_name(source), partition, offset: least })
 }
 

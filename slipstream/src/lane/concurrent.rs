@@ -194,7 +194,7 @@ where
             Err(Interrupt::Stop(error)) => return crew.fail(error).await,
             // A pipe or the key panicked: the message that it had stays open.
             Err(Interrupt::Failed(error)) => return crew.fail(step.stopped(Stage::Pipe, error)).await,
-            Err(Interrupt::Stale | Interrupt::Drained) => continue, // taking reads nothing, and ends no step
+            Err(Interrupt::Stale | Interrupt::Superseded | Interrupt::Drained) => continue, // taking reads nothing, and ends no step
         };
         let ats = step.hand_over();
         for at in &ats {

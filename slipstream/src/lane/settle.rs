@@ -40,16 +40,11 @@ impl<S, T, D> Bench<S, T, D> {
             return Ending(None);
         }
         let step = &self.step;
-        let stands = |stands| match stands {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Interrupt::Stale),
-            Err(error) => Err(Interrupt::Stop(error)),
-        };
-        match step.end_now(ended, count).map(stands) {
+        match step.end_now(ended, count) {
             Some(Ok(())) => Ending(None),
             Some(Err(interrupt)) => Ending(Some(Box::pin(std::future::ready(Err(interrupt))))),
             // Somebody is in its way.
-            None => Ending(Some(Box::pin(async move { stands(step.end(ended, count).await) }))),
+            None => Ending(Some(Box::pin(step.end(ended, count)))),
         }
     }
 
@@ -62,6 +57,10 @@ impl<S, T, D> Bench<S, T, D> {
             Interrupt::Stop(error) => return Err(error),
             Interrupt::Stale | Interrupt::Drained => {
                 self.conflict().await;
+                return Ok(());
+            }
+            Interrupt::Superseded => {
+                self.step.superseded(self.count());
                 return Ok(());
             }
             Interrupt::Failed(error) => error,
@@ -77,6 +76,10 @@ impl<S, T, D> Bench<S, T, D> {
         if error.kind() == ErrorKind::Misuse {
             // The program is at fault, not the message: no policy passes over that.
             return Err(self.step.stopped(stage, error));
+        }
+        if self.step.is_superseded() {
+            self.step.superseded(self.count());
+            return Ok(());
         }
         // A step that read what has changed since has not failed: it was mistaken.
         if !self.step.still_stands() {

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::Outgoing;
 use crate::policy::Verdict;
 use crate::pulled::Fault;
-use crate::step::{Ended, Stage, Step};
+use crate::step::{Ended, Interrupt, Stage, Step};
 use bytes::Bytes;
 
 /// The longest error text that goes into a header, in characters.
@@ -14,6 +14,10 @@ const CLIP: usize = 1024;
 impl Step {
     /// A message that could not be made: there is nothing to call again, so only the verdict counts.
     pub(super) async fn refuse(self, fault: Fault) -> Result<()> {
+        if self.is_superseded() {
+            self.superseded(1);
+            return Ok(());
+        }
         let (error, raw) = fault.into_parts();
         let letter = raw.map(|raw| RawLetter { key: raw.key, value: raw.value, headers: raw.headers });
         match error.kind() {
@@ -44,7 +48,15 @@ impl Step {
             handler = %self.about().name, origin = %self.origin(), stage = %self.named(stage), %error,
             verdict = ?ended, "message failed"
         );
-        self.end(ended, count).await.map(drop)
+        match self.end(ended, count).await {
+            Err(Interrupt::Stop(error)) => Err(error),
+            Err(Interrupt::Superseded) => {
+                self.superseded(count);
+                Ok(())
+            }
+            // It has read nothing since it was found to stand.
+            Ok(()) | Err(Interrupt::Stale | Interrupt::Failed(_) | Interrupt::Drained) => Ok(()),
+        }
     }
 
     /// Sends the message to the dead-letter topic, with what is known of it in headers.

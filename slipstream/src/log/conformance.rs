@@ -27,6 +27,8 @@ pub(crate) fn suite(open: Open<'_>) {
     backpressure(open);
     out_of_range(open);
     close_in_the_middle(open);
+    bounds(open);
+    rereads(open);
 }
 
 enum Restart {
@@ -332,4 +334,69 @@ fn in_runtime(test: impl FnOnce()) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let _entered = runtime.enter();
     test();
+}
+
+fn bounds(open: Open<'_>) {
+    let (log, topic) = (open(), name("bounds"));
+    log.create(&topic, 2).unwrap();
+    written(&log, (0..5).map(|_| Outgoing { partition: Some(1), ..outgoing(&topic, None, "") }).collect());
+    assert_eq!((log.bounds(&topic, 0).unwrap(), log.bounds(&topic, 1).unwrap()), ((0, 0), (0, 5)));
+    let error = log.bounds(&topic, 2).unwrap_err().to_string();
+    assert_eq!(error, format!("topic `{topic}` has 2 partitions: there is no 2"));
+    close(&log);
+}
+
+/// The position moves while it reads, back and forth, also where much has been fetched ahead; the other partition is not
+/// disturbed.
+fn rereads(open: Open<'_>) {
+    const MANY: i64 = 3_000;
+    let (log, topic) = (open(), name("rereads"));
+    log.create(&topic, 2).unwrap();
+    let record =
+        |i: i64| Outgoing { partition: Some((i % 2) as u32), ..outgoing(&topic, None, &i.to_string()) };
+    written(&log, (0..2 * MANY).map(record).collect());
+    let (deliver, receiver) = mpsc::channel(2);
+    let known = Arc::new(std::sync::Mutex::new([Known::default(); 2]));
+    let asked = known.clone();
+    let subscription = Subscription {
+        topic: topic.clone(),
+        origin: Origin::Earliest,
+        position: Arc::new(move |partition| asked.lock().unwrap()[partition as usize]),
+        keeps: false,
+        deliver,
+    };
+    log.subscribe(&name("group"), vec![subscription]).unwrap();
+    let mut reading = Reading { receiver, assigned: None, records: vec![], ends: vec![], failed: None };
+    reading.until("before it moves", |r| r.records.len() >= 300);
+    let mut other = 0;
+    let targets = [Some(10), Some(MANY - 1), Some(0), None, Some(MANY)];
+    for (at, target) in targets.into_iter().enumerate() {
+        let epoch = at as u32 + 1;
+        known.lock().unwrap()[0] = Known { offset: target, epoch };
+        log.reread(&topic, 0);
+        // Everything of the new epoch, and in order from the target on.
+        let mut next = target.unwrap_or(0);
+        let until = Instant::now() + Duration::from_secs(40);
+        loop {
+            for record in reading.records.drain(..) {
+                if record.partition == 1 {
+                    assert_eq!((record.offset, record.epoch), (other, 0));
+                    other += 1;
+                } else if record.epoch == epoch {
+                    assert_eq!(record.offset, next, "to {target:?}");
+                    next += 1;
+                }
+            }
+            if at < 3 && next >= MANY.min(target.unwrap_or(0) + 500) {
+                break;
+            }
+            if at >= 3 && next == MANY && reading.ends.contains(&(0, MANY)) {
+                break;
+            }
+            assert!(Instant::now() < until, "to {target:?}: at {next}, {:?}", reading.failed);
+            reading.take(Duration::from_millis(20));
+        }
+        reading.ends.clear();
+    }
+    close(&log);
 }

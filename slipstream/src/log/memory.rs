@@ -4,7 +4,8 @@
 //! not depend on when it was woken.
 
 use super::{
-    Ack, Delivery, GroupOffset, Incoming, Log, Origin, Outgoing, Subscription, Written, partitioner,
+    Ack, Delivery, GroupOffset, Incoming, Log, Origin, Outgoing, Position, Subscription, Written,
+    check_bounds, partitioner,
 };
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, HashMap};
@@ -67,6 +68,8 @@ struct Reader {
     group: String,
     topic: Arc<str>,
     closed: AtomicBool,
+    /// The partitions that are to be read from elsewhere.
+    sought: Mutex<Vec<u32>>,
     /// Keeps one ring until it is heard, so that an append is not missed between looking and waiting.
     bell: Notify,
 }
@@ -108,13 +111,13 @@ impl MemoryLog {
         };
         let at = topic.arrivals.len();
         let Some(places) = topic.partitions.get_mut(partition as usize) else {
-            let message = format!("topic `{}` has {count} partitions: there is no {partition}", record.topic);
-            return Err(Error::new(ErrorKind::Log, message));
+            return Err(no_partition(&record.topic, partition, count as usize));
         };
         let offset = places.len() as i64;
         places.push(at);
         let Outgoing { key, value, headers, .. } = record;
-        topic.arrivals.push(Incoming { partition, offset, key, value, headers, timestamp });
+        let incoming = Incoming { partition, offset, key, value, headers, timestamp, epoch: 0 };
+        topic.arrivals.push(incoming);
         topic.readers.retain(|reader| reader.upgrade().map(|reader| reader.bell.notify_one()).is_some());
         Ok(Written { partition, offset })
     }
@@ -141,6 +144,21 @@ impl Log for MemoryLog {
         Ok(topic.partitions.iter().map(|places| places.len() as i64).collect())
     }
 
+    fn bounds(&self, topic: &str, partition: u32) -> Result<(i64, i64)> {
+        let ends = self.ends(topic)?;
+        let end = ends.get(partition as usize).copied();
+        end.map(|end| (0, end)).ok_or_else(|| no_partition(topic, partition, ends.len()))
+    }
+
+    fn reread(&self, topic: &str, partition: u32) {
+        for (_, read, reader) in lock(&self.client.reads).iter() {
+            if let Some(reader) = reader.upgrade().filter(|_| **read == *topic) {
+                lock(&reader.sought).push(partition);
+                reader.bell.notify_one();
+            }
+        }
+    }
+
     fn subscribe(&self, group: &str, subscriptions: Vec<Subscription>) -> Result<()> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|error| {
             Error::caused(ErrorKind::Log, "topics in memory are read within a tokio runtime", error)
@@ -159,7 +177,7 @@ impl Log for MemoryLog {
             }
             let (group, topic) = (group.to_owned(), topic.clone());
             let (closed, bell) = (AtomicBool::new(false), Notify::new());
-            readers.push(Arc::new(Reader { group, topic, closed, bell }));
+            readers.push(Arc::new(Reader { group, topic, closed, sought: Mutex::default(), bell }));
         }
         for reader in &readers {
             let weak = Arc::downgrade(reader);
@@ -247,6 +265,10 @@ struct Cursor {
     next: Vec<i64>,
     /// By partition, the end that was told last.
     told: Vec<Option<i64>>,
+    /// By partition, where reading began, and the epoch of what is read now.
+    starts: Vec<i64>,
+    epochs: Vec<u32>,
+    position: Position,
 }
 
 /// Reads a topic until its reader is closed or nobody listens any more.
@@ -266,6 +288,10 @@ async fn read(
     let all = (0..cursor.next.len() as u32).collect();
     let mut going = send(&reader, &deliver, Delivery::Assigned(all)).await;
     while going {
+        if let Err(error) = cursor.seek(&shared, &reader) {
+            send(&reader, &deliver, Delivery::Failed(error)).await;
+            return;
+        }
         let (records, ends) = cursor.advance(&shared, &reader.topic);
         // Only then nothing was awaited that may have heard the bell.
         let idle = records.is_empty() && ends.is_empty();
@@ -273,7 +299,8 @@ async fn read(
             going = send(&reader, &deliver, Delivery::Records(records)).await;
         }
         for (partition, offset) in ends {
-            going = going && send(&reader, &deliver, Delivery::End { partition, offset }).await;
+            let epoch = cursor.epochs[partition as usize];
+            going = going && send(&reader, &deliver, Delivery::End { partition, offset, epoch }).await;
         }
         if going && idle {
             going = reader.rung(&deliver).await;
@@ -315,11 +342,12 @@ impl Cursor {
             let topic = state.topic(&reader.topic, shared.default_partitions);
             topic.partitions.iter().map(|places| places.len() as i64).collect()
         };
-        let mut next = Vec::new();
+        let (mut next, mut epochs) = (Vec::new(), Vec::new());
         for (partition, &end) in ends.iter().enumerate() {
             let partition = partition as u32;
             // The position is asked without the lock: it belongs to others.
-            let wanted = (subscription.position)(partition).or_else(|| {
+            let known = (subscription.position)(partition);
+            let wanted = known.offset.or_else(|| {
                 let state = shared.lock();
                 state.committed.get(&reader.group)?.get(&(reader.topic.clone(), partition)).copied()
             });
@@ -327,17 +355,32 @@ impl Cursor {
                 Origin::Earliest => 0,
                 Origin::Latest => end,
             });
-            if !(0..=end).contains(&start) {
-                let topic = &reader.topic;
-                let message = format!(
-                    "topic `{topic}`, partition {partition}: offset {start} is wanted, but the log holds 0 to {end}"
-                );
-                return Err(Error::new(ErrorKind::Log, message));
-            }
+            check_bounds(&reader.topic, partition, start, (0, end))?;
             next.push(start);
+            epochs.push(known.epoch);
         }
         let told = vec![None; next.len()];
-        Ok(Cursor { arrival: 0, next, told })
+        let (starts, position) = (next.clone(), subscription.position.clone());
+        Ok(Cursor { arrival: 0, next, told, starts, epochs, position })
+    }
+
+    /// Goes to where the positions are now, in the partitions that were sought.
+    fn seek(&mut self, shared: &Shared, reader: &Reader) -> Result<()> {
+        for partition in std::mem::take(&mut *lock(&reader.sought)) {
+            let at = partition as usize;
+            let known = (self.position)(partition);
+            let next = known.offset.unwrap_or(self.starts[at]);
+            let mut state = shared.lock();
+            let places = &state.topic(&reader.topic, shared.default_partitions).partitions[at];
+            check_bounds(&reader.topic, partition, next, (0, places.len() as i64))?;
+            // Records of other partitions that lie in between are behind their next ones.
+            self.arrival = places.get(next as usize).map_or(self.arrival, |place| self.arrival.min(*place));
+            drop(state);
+            self.next[at] = next;
+            self.epochs[at] = known.epoch;
+            self.told[at] = None;
+        }
+        Ok(())
     }
 
     /// The next records, in the order of arrival, and the partitions that end with them.
@@ -353,7 +396,8 @@ impl Cursor {
             let next = &mut self.next[record.partition as usize];
             if record.offset == *next {
                 *next += 1;
-                records.push(record.clone());
+                let epoch = self.epochs[record.partition as usize];
+                records.push(Incoming { epoch, ..record.clone() });
             }
         }
         let mut ends = Vec::new();
@@ -366,6 +410,11 @@ impl Cursor {
         }
         (records, ends)
     }
+}
+
+fn no_partition(topic: &str, partition: u32, count: usize) -> Error {
+    let text = format!("topic `{topic}` has {count} partitions: there is no {partition}");
+    Error::new(ErrorKind::Log, text)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

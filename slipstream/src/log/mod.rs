@@ -12,7 +12,7 @@ mod partitioner;
 
 pub(crate) use partitioner::murmur2;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -30,6 +30,8 @@ pub(crate) struct Incoming {
     pub(crate) headers: RawHeaders,
     /// Milliseconds since 1970, UTC.
     pub(crate) timestamp: Option<i64>,
+    /// The epoch of its partition, as it was when reading began or went elsewhere.
+    pub(crate) epoch: u32,
 }
 
 /// A record to be written. Without a partition the key decides, by Kafka's murmur2; without a key, any will do.
@@ -61,12 +63,24 @@ pub(crate) enum Origin {
     Latest,
 }
 
+/// What the store knows of a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// The offset to read next, if there is a position.
+    pub(crate) offset: Option<i64>,
+    /// The number of the seek that moved it last; what is read from here has it.
+    pub(crate) epoch: u32,
+}
+
+/// Tells what the store knows of a partition.
+pub(crate) type Position = Arc<dyn Fn(u32) -> Known + Send + Sync>;
+
 /// What a lane wants to read: one topic, all the partitions that this process is given.
 pub(crate) struct Subscription {
     pub(crate) topic: Arc<str>,
     pub(crate) origin: Origin,
-    /// The offset to read next, where the store knows one. Asked each time that a partition is taken up.
-    pub(crate) position: Arc<dyn Fn(u32) -> Option<i64> + Send + Sync>,
+    /// Where to read next. Asked each time that a partition is taken up, and after a seek.
+    pub(crate) position: Position,
     /// Whether its handlers keep what they made of the records, so that a lost position is a lost state.
     #[cfg_attr(not(feature = "kafka"), allow(dead_code))]
     // topics in memory have no state that could be lost
@@ -84,7 +98,7 @@ pub(crate) enum Delivery {
     /// Records, in order within each partition.
     Records(Vec<Incoming>),
     /// Everything before this offset has been delivered, and nothing was there at the time.
-    End { partition: u32, offset: i64 },
+    End { partition: u32, offset: i64, epoch: u32 },
     /// The reader cannot go on by itself.
     Failed(crate::error::Error),
 }
@@ -109,6 +123,12 @@ pub(crate) trait Log: Send + Sync + 'static {
     /// The offsets that the next records will get, by partition.
     fn ends(&self, topic: &str) -> Result<Vec<i64>>;
 
+    /// The oldest offset that a partition holds, and the one that its next record will get.
+    fn bounds(&self, topic: &str, partition: u32) -> Result<(i64, i64)>;
+
+    /// Goes on reading a partition from where its position is now, or from where it began if it has none. Does not wait.
+    fn reread(&self, topic: &str, partition: u32);
+
     /// Starts to read as a member of the group: all subscriptions by one consumer. It reads until `close`.
     fn subscribe(&self, group: &str, subscriptions: Vec<Subscription>) -> Result<()>;
 
@@ -129,4 +149,15 @@ pub(crate) trait Log: Send + Sync + 'static {
 
     /// Ends reading and writing, within the deadline; what is under way is delivered first.
     fn close(&self, deadline: std::time::Duration);
+}
+
+/// Says so if an offset is none that the log could give.
+pub(crate) fn check_bounds(topic: &str, partition: u32, wanted: i64, (first, end): (i64, i64)) -> Result<()> {
+    if (first..=end).contains(&wanted) {
+        return Ok(());
+    }
+    let message = format!(
+        "topic `{topic}`, partition {partition}: offset {wanted} is wanted, but the log holds {first} to {end}"
+    );
+    Err(Error::new(ErrorKind::Log, message))
 }

@@ -56,7 +56,7 @@ impl<F> Items<F> {
     where
         F: Fn(Item) -> Result<T>,
     {
-        let at = self.kept.then_some(At { partition: 0, offset: self.next });
+        let at = self.kept.then_some(At { partition: 0, offset: self.next, epoch: 0 });
         self.next += 1;
         self.counts.received.add(self.queue.received() - self.counts.received.get());
         self.counts.handed.add(1);

@@ -106,7 +106,7 @@ where
                     None,
                 )),
             };
-            Pulled { item, at: Some(Numbered { partition: 0, offset }) }
+            Pulled { item, at: Some(Numbered { partition: 0, offset, epoch: 0 }) }
         });
         Ok(Box::pin(items) as Opened<T>)
     });

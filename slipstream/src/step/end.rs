@@ -28,20 +28,22 @@ impl Step {
     /// Holds what the step has touched before a function is called as a sink, so that the call is not made in vain.
     pub(crate) async fn hold(&self) -> Result<(), Interrupt> {
         let Some(mut buffers) = self.inner.gathered.lend() else { return Ok(()) };
-        let held = self.inner.app.state.hold(&mut buffers.txn).await.map_err(Interrupt::Stop)?;
-        drop(buffers);
-        if held { Ok(()) } else { Err(Interrupt::Stale) }
+        match self.inner.app.state.hold(&mut buffers.txn).await.map_err(Interrupt::Stop)? {
+            End::Stands(_) => Ok(()),
+            not => Err(self.not_ended(&mut buffers, &not)),
+        }
     }
 
     /// Ends the step and moves the position behind all that was pulled, unless a pipe holds some of it.
     ///
-    /// `false`: the step is stale, and runs again.
-    pub(crate) async fn end(&self, ended: Ended, count: u32) -> Result<bool> {
-        let stands = self.end_touched().await?;
-        if stands {
-            self.count_end(ended, count);
-        }
-        Ok(stands)
+    /// # Errors
+    /// If it is stale and runs again, if it is superseded, or if the lane cannot go on.
+    pub(crate) async fn end(&self, ended: Ended, count: u32) -> Result<(), Interrupt> {
+        self.place_behind();
+        self.settle().await?;
+        self.moved();
+        self.count_end(ended, count);
+        Ok(())
     }
 
     /// Ends a step that has touched nothing and whose source has no positions; `false` if it is not such a one.
@@ -68,31 +70,22 @@ impl Step {
     }
 
     /// Ends the step without waiting, as `end` does; `None` if somebody is in its way.
-    pub(crate) fn end_now(&self, ended: Ended, count: u32) -> Option<Result<bool>> {
+    pub(crate) fn end_now(&self, ended: Ended, count: u32) -> Option<Result<(), Interrupt>> {
         self.place_behind();
         let mut buffers = self.inner.gathered.touch();
         let (state, outputs) = (&self.inner.app.state, buffers.outputs());
         let end = state.end_now(&mut buffers.txn, outputs)?;
-        let stands = end.and_then(|end| self.ended(&mut buffers, end));
+        let stands = end.map_err(Interrupt::Stop).and_then(|end| self.ended(&mut buffers, end));
         let rest = buffers.is_idle();
         drop(buffers);
         if rest {
             self.inner.gathered.ends();
         }
-        if let Ok(true) = stands {
+        if stands.is_ok() {
             self.moved();
             self.count_end(ended, count);
         }
         Some(stands)
-    }
-
-    async fn end_touched(&self) -> Result<bool> {
-        self.place_behind();
-        let stands = self.settle().await?;
-        if stands {
-            self.moved();
-        }
-        Ok(stands)
     }
 
     /// The step moves the position behind all that was pulled, unless a pipe holds some of it.
@@ -133,10 +126,10 @@ impl Step {
         if !places.is_empty() {
             self.inner.app.state.places(&mut self.inner.gathered.touch().txn, &places);
         }
-        if !self.settle().await? {
-            return Err(Interrupt::Stale);
-        }
+        let has_sought = self.inner.gathered.is_touched() && !self.inner.gathered.touch().sought.is_empty();
+        self.settle().await?;
         self.inner.yielded.store(yields, Relaxed);
+        self.goes_on(has_sought)?;
         Ok(!places.is_empty())
     }
 
@@ -148,19 +141,16 @@ impl Step {
         let _ = self.inner.app.state.hold(&mut buffers.txn).await;
     }
 
-    async fn settle(&self) -> Result<bool> {
-        let Some(mut buffers) = self.inner.gathered.lend() else { return Ok(true) };
+    async fn settle(&self) -> Result<(), Interrupt> {
+        let Some(mut buffers) = self.inner.gathered.lend() else { return Ok(()) };
         let outputs = buffers.outputs();
-        let end = self.inner.app.state.end(&mut buffers.txn, outputs).await?;
+        let end = self.inner.app.state.end(&mut buffers.txn, outputs).await.map_err(Interrupt::Stop)?;
         self.ended(&mut buffers, end)
     }
 
     /// Counts and sends what became visible, or takes it back.
-    fn ended(&self, buffers: &mut Buffers, end: End) -> Result<bool> {
-        let End::Stands(pending) = end else {
-            self.withdraw(buffers);
-            return Ok(false);
-        };
+    fn ended(&self, buffers: &mut Buffers, end: End) -> Result<(), Interrupt> {
+        let End::Stands(pending) = end else { return Err(self.not_ended(buffers, &end)) };
         for sink in buffers.rows.drain(..) {
             self.inner.outputs[sink].in_hand.sub(1);
             self.inner.outputs[sink].delivered.add(1);
@@ -169,7 +159,7 @@ impl Step {
             self.accept_batched(&pending.clone().unwrap_or_default());
         }
         if !buffers.records.is_empty() {
-            let log = self.inner.app.log()?;
+            let log = self.inner.app.log().map_err(Interrupt::Stop)?;
             for (sink, record) in buffers.records.drain(..) {
                 let outputs = sink.map(|sink| self.inner.outputs[sink].clone());
                 log.produce(
@@ -178,7 +168,16 @@ impl Step {
                 );
             }
         }
-        Ok(true)
+        for (source, partition) in buffers.sought.drain(..) {
+            self.inner.app.reread(&source, partition);
+        }
+        Ok(())
+    }
+
+    /// The step runs again, or is nobody's any more.
+    fn not_ended(&self, buffers: &mut Buffers, end: &End) -> Interrupt {
+        self.withdraw(buffers);
+        if matches!(end, End::Superseded) { Interrupt::Superseded } else { Interrupt::Stale }
     }
 
     /// Throws away what the step did.
@@ -200,6 +199,7 @@ impl Step {
 
     /// Counts what was offered to sinks and is taken back unseen.
     fn withdraw(&self, buffers: &mut Buffers) {
+        buffers.sought.clear();
         for sink in buffers.records.drain(..).filter_map(|(sink, _)| sink) {
             self.inner.outputs[sink].open.sub_shared(1);
             self.inner.outputs[sink].withdrawn.add(1);

@@ -7,6 +7,7 @@ mod batch;
 mod context;
 mod end;
 mod resumes;
+mod seek;
 mod track;
 
 pub(crate) use batch::Delivery;
@@ -35,6 +36,8 @@ pub enum Interrupt {
     Stale,
     /// The handler, an argument or a sink failed.
     Failed(Error),
+    /// Its message was in hand when a seek moved the position: it is dropped.
+    Superseded,
     /// The lane cannot go on, whatever the policy.
     Stop(Error),
     /// The app drains in the midst of the message, whose position says how far it is: it will be taken again.
@@ -500,7 +503,7 @@ impl Step {
     pub(crate) fn origin(&self) -> String {
         let source = self.source();
         match self.last() {
-            Some(At { partition, offset }) => format!("`{source}` partition {partition} offset {offset}"),
+            Some(At { partition, offset, .. }) => format!("`{source}` partition {partition} offset {offset}"),
             None => format!("`{source}` message {}", self.number()),
         }
     }

@@ -15,6 +15,9 @@ pub(crate) struct Track {
     /// What was done before this lane opened, by partition.
     done: HashMap<u32, Place>,
     rows: HashMap<u32, RowKey>,
+    /// The epoch that records must have to be taken, by partition, as of so many seeks.
+    epochs: HashMap<u32, u32>,
+    seeks: u32,
     /// The offset behind all that was pulled, by partition.
     next: HashMap<u32, i64>,
     /// What was pulled since the position last moved: the newest of each partition.
@@ -40,10 +43,15 @@ impl Track {
 
     /// Notes a message; `false` if it is done already.
     pub(crate) fn pull(&mut self, at: At, state: &State) -> bool {
+        self.notice(state);
+        self.begin_epoch(at, state);
+        if self.epochs.get(&at.partition).is_some_and(|epoch| at.epoch < *epoch) {
+            return false; // from before a seek
+        }
         if !self.dispatches && !self.done.contains_key(&at.partition) {
             // The reader has asked for the same row to find where to begin: an error has been seen there.
             let place = state.place(&self.row(at.partition)).ok().flatten();
-            self.done.insert(at.partition, place.unwrap_or(Place { offset: i64::MIN, yields: 0 }));
+            self.done.insert(at.partition, place.unwrap_or(Place { offset: i64::MIN, ..Place::default() }));
         }
         if self.done.get(&at.partition).is_some_and(|done| at.offset < done.offset) {
             return false;
@@ -61,6 +69,54 @@ impl Track {
         self.count += 1;
         self.last = Some(at);
         true
+    }
+
+    /// Looks whether there were seeks since it last looked: then what it knows of their partitions is forgotten. Who hands
+    /// messages to others learns of a seek from the first record behind it.
+    fn notice(&mut self, state: &State) {
+        let seeks = state.seeks();
+        if seeks == self.seeks || self.dispatches {
+            return;
+        }
+        self.seeks = seeks;
+        let partitions: Vec<u32> = self.epochs.keys().copied().collect();
+        for partition in partitions {
+            let epoch = state.epoch(&self.row(partition));
+            self.forget(partition, epoch);
+        }
+    }
+
+    fn begin_epoch(&mut self, at: At, state: &State) {
+        if !self.epochs.contains_key(&at.partition) {
+            let epoch = if self.dispatches { 0 } else { state.epoch(&self.row(at.partition)) };
+            self.epochs.insert(at.partition, epoch);
+        }
+        self.forget(at.partition, at.epoch);
+    }
+
+    /// What is known of a partition is of before this epoch, if that is a new one.
+    fn forget(&mut self, partition: u32, epoch: u32) {
+        let known = self.epochs.entry(partition).or_default();
+        if epoch > *known {
+            *known = epoch;
+            self.done.remove(&partition);
+            self.next.remove(&partition);
+        }
+    }
+
+    /// Whether something that was pulled since the position last moved is from before a seek.
+    pub(crate) fn is_superseded(&mut self, state: &State) -> bool {
+        self.notice(state);
+        self.pulled.iter().any(|at| self.epochs.get(&at.partition).is_some_and(|epoch| at.epoch < *epoch))
+    }
+
+    /// Forgets what was pulled since the position last moved; those partitions of it that were not sought.
+    pub(crate) fn drop_pulled(&mut self, state: &State) -> Vec<u32> {
+        self.notice(state);
+        let pulled = std::mem::take(&mut self.pulled);
+        self.count = 0;
+        let is_left = |at: &At| self.epochs.get(&at.partition).is_none_or(|epoch| at.epoch >= *epoch);
+        pulled.into_iter().filter(is_left).map(|at| at.partition).collect()
     }
 
     pub(crate) fn last(&self) -> Option<At> {
@@ -88,8 +144,8 @@ impl Track {
 
     /// The position in the midst of the message in hand.
     pub(crate) fn at_yield(&mut self, yields: u32) -> Vec<(RowKey, Value)> {
-        let Some(At { partition, offset }) = self.only() else { return Vec::new() };
-        vec![(self.row(partition), Value::Place(Place { offset, yields }))]
+        let Some(At { partition, offset, epoch }) = self.only() else { return Vec::new() };
+        vec![(self.row(partition), Value::Place(Place { offset, yields, epoch }))]
     }
 
     /// The positions behind all that was pulled.
@@ -105,7 +161,7 @@ impl Track {
 
     /// The positions behind these messages.
     pub(crate) fn places_behind(&mut self, ats: &[At]) -> Vec<(RowKey, Value)> {
-        let place = |at: &At| Value::Place(Place { offset: at.offset + 1, yields: 0 });
+        let place = |at: &At| Value::Place(Place { offset: at.offset + 1, yields: 0, epoch: at.epoch });
         let mut places: Vec<_> = ats.iter().map(|at| (self.row(at.partition), place(at))).collect();
         if let (Some(resumes), Some(at)) = (&self.resumes, ats.last())
             && let Some(position) = resumes.at(at.offset)

@@ -4,13 +4,16 @@
 //! of handlers, pipes or topics: a step is a set of rows read and written, of which positions are some, and outputs
 //! that are counted.
 
+mod channels;
 mod holds;
 mod lanes;
+mod locked;
 mod place;
 mod planted;
 mod protocol;
 mod queue;
 mod scan;
+mod seek;
 mod shard;
 mod state;
 mod still;

@@ -8,6 +8,8 @@ use crate::store::{Row, RowKey, RowValue};
 enum Mistake {
     /// Positions are committed before the rows that belong to them.
     PositionFirst,
+    /// A commit does not wait until its outputs are acknowledged.
+    IgnoreAcks,
     /// A commit also has what steps wrote that have not ended.
     Unfinished,
 }
@@ -22,6 +24,7 @@ fn planted(mistake: Mistake) -> bool {
     static PLANTED: std::sync::OnceLock<Option<Mistake>> = std::sync::OnceLock::new();
     let read = || match std::env::var("SLIPSTREAM_PLANTED").ok()?.as_str() {
         "position-first" => Some(Mistake::PositionFirst),
+        "ignore-acks" => Some(Mistake::IgnoreAcks),
         "unfinished" => Some(Mistake::Unfinished),
         _ => None,
     };
@@ -36,6 +39,11 @@ pub(super) fn note(row: &[u8], value: Option<&RowValue>) {
     if planted(Mistake::Unfinished) {
         written().push((RowKey::from(row), value.cloned()));
     }
+}
+
+/// Whether a commit goes on without its acknowledgements.
+pub(super) fn ignores_acknowledgements() -> bool {
+    planted(Mistake::IgnoreAcks)
 }
 
 fn written() -> std::sync::MutexGuard<'static, Vec<Row>> {

@@ -1,7 +1,7 @@
 //! Items on their way between handlers. What the receiving steps have not ended at a cut is part of it: an item that was
 //! sent and done within one generation costs the store nothing.
 
-use super::sync::{Mutex, MutexGuard, PoisonError};
+use super::sync::{Fault, Mutex, MutexGuard, PoisonError, planted};
 use super::value::Value;
 use crate::store::{self, RowKey, RowValue};
 use std::any::Any;
@@ -34,7 +34,9 @@ struct Inner {
     /// What is not done, with its number; a volatile one is `None` once it was taken.
     items: VecDeque<(i64, Option<Item>)>,
     next: i64,
-    /// What the consumers are done with.
+    /// How far each consumer was when it was last seen.
+    places: Vec<i64>,
+    /// What all consumers are done with.
     done: i64,
     /// The items that have rows in the store, or in the cut that is being written.
     stored: Range<i64>,
@@ -62,16 +64,16 @@ impl Receives for Queue {
 }
 
 impl Queue {
-    /// A queue as it is in the store: its items, in order, and how far its consumers are.
+    /// A queue as it is in the store: how far each of its consumers is, and its items, in order.
     pub(crate) fn new(
         name: &str,
         capacity: usize,
-        readers: Vec<RowKey>,
-        done: i64,
+        readers: Vec<(RowKey, i64)>,
         stored: Vec<(RowKey, RowValue)>,
     ) -> Self {
+        let (readers, places) = readers.into_iter().unzip();
         let queue = Queue { prefix: prefix(name), readers, capacity, inner: Mutex::default() };
-        queue.restore(done, stored);
+        queue.restore(places, stored);
         queue
     }
 
@@ -83,17 +85,26 @@ impl Queue {
     }
 
     /// Begins again with what is in the store.
-    pub(crate) fn restore(&self, done: i64, stored: Vec<(RowKey, RowValue)>) {
+    pub(crate) fn restore(&self, places: Vec<i64>, stored: Vec<(RowKey, RowValue)>) {
         let items: VecDeque<_> = stored
             .into_iter()
             .filter_map(|(row, value)| Some((self.number(&row)?, Some(Item::Kept(value)))))
             .collect();
+        let done = places.iter().copied().min().unwrap_or(0);
         let first = items.front().map_or(done, |(number, _)| *number);
         let next = items.back().map_or(done, |(number, _)| number + 1).max(done);
         let mut inner = self.inner();
         let wakers = std::mem::take(&mut inner.wakers);
-        *inner =
-            Inner { items, next, done: done.max(first), stored: first..next, received: 0, read: -1, wakers };
+        *inner = Inner {
+            items,
+            next,
+            places,
+            done: done.max(first),
+            stored: first..next,
+            received: 0,
+            read: -1,
+            wakers,
+        };
         inner.trim();
         inner.received = inner.items.len() as u64;
     }
@@ -120,9 +131,11 @@ impl Queue {
     /// How far each consumer is, as far as that is known: who is unknown has not moved.
     pub(super) fn progress(&self, places: impl Iterator<Item = Option<i64>>) {
         let mut inner = self.inner();
-        let known = inner.done;
-        let least = places.map(|place| place.unwrap_or(known)).min();
-        inner.done = known.max(least.unwrap_or(known));
+        for (seen, place) in inner.places.iter_mut().zip(places) {
+            *seen = place.unwrap_or(*seen);
+        }
+        let least = inner.places.iter().copied().min();
+        inner.done = inner.done.max(least.unwrap_or(i64::MIN));
         inner.trim();
     }
 
@@ -178,9 +191,12 @@ impl Queue {
     /// What the cut has to write of it: rows of items that are not done and have none, and the end of those that are done.
     pub(super) fn cut(&self, rows: &mut Vec<(RowKey, Option<Value>)>) {
         let mut inner = self.inner();
-        let Inner { done, next, .. } = *inner;
+        let Inner { next, .. } = *inner;
+        let done = if planted(Fault::InHand) { (inner.read + 1).clamp(inner.done, next) } else { inner.done };
         let gone = inner.stored.start..done.min(inner.stored.end);
-        rows.extend(gone.map(|number| (self.row(number), None)));
+        if !planted(Fault::DoneStays) {
+            rows.extend(gone.map(|number| (self.row(number), None)));
+        }
         let fresh = inner.stored.end.max(done);
         for (number, item) in inner.items.iter().filter(|(number, _)| *number >= fresh) {
             if let Some(Item::Kept(value)) = item {

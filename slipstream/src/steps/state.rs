@@ -43,6 +43,8 @@ pub(crate) enum End {
     Stands(Option<Pending>),
     /// It runs again.
     Stale,
+    /// It is nobody's any more: its message is dropped.
+    Superseded,
 }
 
 /// The positions that a commit has made safe, by their names.
@@ -107,15 +109,7 @@ impl State {
 
     /// Sends an item to a queue, when the step ends. `false`: it is full twice over, and nobody else can make room.
     pub(crate) fn send(&self, txn: &mut Txn, queue: &Arc<Queue>, item: Item) -> bool {
-        let full = 2 * queue.capacity();
-        if queue.len() + txn.sent_to(queue) >= full {
-            self.refresh(queue);
-            if queue.len() + txn.sent_to(queue) >= full {
-                return false;
-            }
-        }
-        self.protocol.send(txn, queue.clone(), item);
-        true
+        self.protocol.send_to(txn, queue, item)
     }
 
     /// Sends an item to who looks on, when the step ends.
@@ -125,17 +119,7 @@ impl State {
 
     /// Whether a queue has room for more than it is meant to hold.
     pub(crate) fn has_room_in(&self, queue: &Queue) -> bool {
-        queue.len() < queue.capacity() || {
-            self.refresh(queue);
-            queue.len() < queue.capacity()
-        }
-    }
-
-    /// Looks how far the consumers of a queue are.
-    fn refresh(&self, queue: &Queue) {
-        // Who cannot be found counts as where it was: that keeps items, and loses none.
-        let place = |row: &RowKey| self.place(row).ok().flatten().map(|place| place.offset);
-        queue.progress(queue.readers().iter().map(place));
+        self.protocol.has_room_in(queue)
     }
 
     /// A queue as it is in the store; `kept`: its items are part of the state from now on.
@@ -146,15 +130,15 @@ impl State {
         readers: Vec<RowKey>,
         kept: bool,
     ) -> Result<Arc<Queue>> {
-        let mut done = None;
-        for row in &readers {
+        let mut places = Vec::new();
+        for row in readers {
             // Who has no position yet begins with what is there.
-            let place = self.place(row)?.map_or(0, |place| place.offset);
-            done = Some(done.map_or(place, |done: i64| done.min(place)));
+            let place = self.place(&row)?.map_or(0, |place| place.offset);
+            places.push((row, place));
         }
         let rows = Queue::rows(name);
         let stored = self.store.range(&rows.start, &rows.end, usize::MAX, false)?;
-        let queue = Arc::new(Queue::new(name, capacity, readers, done.unwrap_or(0), stored));
+        let queue = Arc::new(Queue::new(name, capacity, places, stored));
         if kept {
             self.protocol.add_queue(queue.clone());
         }
@@ -178,19 +162,30 @@ impl State {
     }
 
     /// Tries until nobody is in the way any more.
-    async fn unblocked(&self, mut attempt: impl FnMut() -> Ended) -> Ended {
-        let mut ended = attempt();
+    async fn unblocked(&self, mut attempt: impl FnMut() -> Result<Ended>) -> Result<Ended> {
+        let mut ended = attempt()?;
         while ended.outcome == Outcome::Blocked {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            ended = attempt();
+            ended = attempt()?;
             if ended.outcome == Outcome::Blocked {
                 changed.await;
             }
         }
         self.tell(ended.wakes);
-        ended
+        Ok(ended)
+    }
+
+    /// Tries to end a step, once it is known where the positions are that it seeks.
+    fn attempt(&self, txn: &mut Txn, outputs: usize) -> Result<Ended> {
+        loop {
+            let ended = self.protocol.end(txn, outputs);
+            if ended.outcome != Outcome::Unknown {
+                return Ok(ended);
+            }
+            self.protocol.look_up(txn, |row| self.place(row))?;
+        }
     }
 
     fn tell(&self, wakes: bool) {
@@ -199,32 +194,50 @@ impl State {
         }
     }
 
-    /// Holds what the step touched, so that it cannot conflict any more. `false`: it is stale, and runs again.
-    pub(crate) async fn hold(&self, txn: &mut Txn) -> Result<bool> {
-        let held = judged(self.unblocked(|| self.protocol.hold(txn).into()).await)?;
-        Ok(matches!(held, End::Stands(_)))
+    /// Holds what the step touched, so that it cannot conflict any more.
+    pub(crate) async fn hold(&self, txn: &mut Txn) -> Result<End> {
+        Ok(judged(self.unblocked(|| Ok(self.protocol.hold(txn).into())).await?))
     }
 
     /// Ends a step, unless somebody is in its way: then it says `None`, and is to be asked again by [`end`](State::end).
     pub(crate) fn end_now(&self, txn: &mut Txn, outputs: usize) -> Option<Result<End>> {
-        let ended = self.protocol.end(txn, outputs);
+        let ended = match self.attempt(txn, outputs) {
+            Ok(ended) => ended,
+            Err(error) => return Some(Err(error)),
+        };
         self.tell(ended.wakes);
         match ended.outcome {
             Outcome::Blocked => None,
-            _ => Some(judged(ended)),
+            _ => Some(Ok(judged(ended))),
         }
     }
 
     /// Ends a step, once nobody is in its way.
     pub(crate) async fn end(&self, txn: &mut Txn, outputs: usize) -> Result<End> {
-        judged(self.unblocked(|| self.protocol.end(txn, outputs)).await)
+        Ok(judged(self.unblocked(|| self.attempt(txn, outputs)).await?))
     }
 
     /// A position moves when the step ends.
-    pub(crate) fn places(&self, txn: &mut Txn, places: &[(RowKey, Value)]) {
+    pub(crate) fn places<'a>(&self, txn: &mut Txn, places: impl IntoIterator<Item = &'a (RowKey, Value)>) {
         for (row, place) in places {
             self.protocol.write(txn, row, Some(place.clone()));
         }
+    }
+
+    /// Moves the positions of a partition's handlers when the step ends, as [`Protocol::seek`] says.
+    pub(crate) fn seek(&self, txn: &mut Txn, rows: &[RowKey], to: Option<i64>) {
+        self.protocol.seek(txn, rows, to);
+    }
+
+    /// How many seeks there have been.
+    #[inline]
+    pub(crate) fn seeks(&self) -> u32 {
+        self.protocol.seeks()
+    }
+
+    /// The number of the seek that a position was last moved by.
+    pub(crate) fn epoch(&self, row: &[u8]) -> u32 {
+        self.protocol.epoch(row)
     }
 
     /// Ends a step that is made of one closure, from outside of any lane: it is made again while others interfere.
@@ -238,11 +251,11 @@ impl State {
         let started = std::time::Instant::now();
         loop {
             let value = run(&mut txn)?;
-            let ended = self.protocol.end(&mut txn, 0);
+            let ended = self.attempt(&mut txn, 0)?;
             self.tell(ended.wakes);
             match ended.outcome {
                 Outcome::Done => return Ok(value),
-                Outcome::Stale | Outcome::Superseded => {}
+                Outcome::Stale | Outcome::Superseded | Outcome::Unknown => {}
                 Outcome::Blocked => {
                     self.protocol.abandon(&mut txn);
                     if only || started.elapsed() > PATIENCE {
@@ -273,6 +286,11 @@ impl State {
         Ok(self.peek(row)?.and_then(|value| value.place()))
     }
 
+    /// The same, as it was committed last.
+    pub(crate) fn committed_place(&self, row: &[u8]) -> Result<Option<Place>> {
+        Ok(self.store.get(row)?.and_then(|value| Value::Bytes(value).place()))
+    }
+
     /// A row, as ended steps left it.
     pub(crate) fn get(&self, row: &[u8]) -> Result<Option<RowValue>> {
         Ok(self.peek(row)?.map(Value::into_bytes))
@@ -292,10 +310,21 @@ impl State {
         Ok(rows.iter().filter_map(|(row, _)| place::name(row)).collect())
     }
 
-    /// Moves positions in a step of their own.
+    /// Moves positions onward in a step of their own. Those that are further stay where they are, as when a topic is read again
+    /// for another handler that is behind; and so do those that a seek has moved meanwhile.
     pub(crate) fn move_places(&self, places: &[(RowKey, Value)]) {
         let mut txn = self.protocol.begin_outside();
-        self.places(&mut txn, places);
+        let mut is_onward = false;
+        let onward = places.iter().filter(|(row, value)| {
+            // What a source itself calls a position follows it.
+            if let Value::Place(to) = value {
+                // Where it cannot be read it is not moved: that costs a later start some reading.
+                let now = self.place(row).map(|now| now.is_none_or(|now| now.offset < to.offset));
+                is_onward = to.epoch >= self.epoch(row) && now.unwrap_or(false);
+            }
+            is_onward
+        });
+        self.places(&mut txn, onward);
         // It reads nothing, and nobody holds what only an idle lane writes.
         self.tell(self.protocol.end(&mut txn, 0).wakes);
     }
@@ -344,7 +373,7 @@ impl State {
     pub(crate) async fn commit(&self, hurry: impl Fn(&Pending)) -> Result<Option<Places>> {
         let mut sequence = self.committing.lock().await;
         let Some(mut cut) = self.protocol.cut() else { return Ok(None) };
-        while !cut.pending.is_clear() {
+        while !cut.pending.is_clear() && !planted::ignores_acknowledgements() {
             // Each time: a step that ended before the cut may be about to say what it sends.
             hurry(&cut.pending);
             // Acknowledgements come from the client's thread; a millisecond is far below any of their latencies.
@@ -422,13 +451,11 @@ fn places(rows: &[(RowKey, Option<Value>)]) -> Places {
     places.collect()
 }
 
-/// Whether the step stands, or runs again.
-fn judged(ended: Ended) -> Result<End> {
+/// What became of the step.
+fn judged(ended: Ended) -> End {
     match ended.outcome {
-        Outcome::Done => Ok(End::Stands(ended.pending)),
-        Outcome::Stale | Outcome::Blocked => Ok(End::Stale),
-        Outcome::Superseded => {
-            Err(Error::new(ErrorKind::Store, "the state went back to its last commit while this call ran"))
-        }
+        Outcome::Done => End::Stands(ended.pending),
+        Outcome::Stale | Outcome::Blocked | Outcome::Unknown => End::Stale,
+        Outcome::Superseded => End::Superseded,
     }
 }

@@ -16,6 +16,26 @@ pub(super) enum Fault {
     Floor,
     /// What the frozen generation wrote is lost when the open one writes again.
     Saved,
+    /// An item that its consumer has in hand counts as done.
+    InHand,
+    /// An item that is done stays in the store.
+    DoneStays,
+    /// No cut takes what was written from outside.
+    OutsideUncut,
+    /// A write from outside goes over a row that a step holds.
+    OutsideHolds,
+    /// Who waits for room does not look how far the consumers are.
+    Room,
+    /// Nobody waits for room.
+    Overfill,
+    /// A step ends over a record from before a seek.
+    Epochs,
+    /// A seek backward takes those along that are not as far.
+    Lags,
+    /// A seek leaves the yields of the message that it goes to.
+    SeekYields,
+    /// A position forgets how many yields are done.
+    Yields,
 }
 
 #[cfg(not(test))]

@@ -2,6 +2,7 @@
 
 use super::lanes::Lane;
 use super::queue::{Item, Queue, Receives};
+use super::seek::Seek;
 use super::shard::Hint;
 use super::value::Value;
 use crate::store::RowKey;
@@ -26,6 +27,8 @@ pub(crate) struct Txn {
     index: HashTable<u32>,
     /// What is sent at the end, in order.
     pub(super) sent: Vec<(Arc<dyn Receives>, Item)>,
+    /// The positions that it moves at the end, for others as well.
+    pub(super) seeks: Vec<Seek>,
     /// What the step touched before it had to run again: it holds these from the start.
     pub(super) want: Vec<(u64, RowKey)>,
     pub(super) held: Vec<(u64, RowKey)>,
@@ -53,7 +56,11 @@ impl Txn {
 
     /// Whether there is nothing to end.
     pub(crate) fn is_idle(&self) -> bool {
-        self.touched.is_empty() && self.sent.is_empty() && self.held.is_empty() && !self.waits
+        self.touched.is_empty()
+            && self.sent.is_empty()
+            && self.seeks.is_empty()
+            && self.held.is_empty()
+            && !self.waits
     }
 
     pub(super) fn find(&self, hash: u64, row: &[u8]) -> Option<usize> {
@@ -103,6 +110,7 @@ impl Txn {
     pub(super) fn clear(&mut self) {
         self.touched.clear();
         self.sent.clear();
+        self.seeks.clear();
         self.index.clear();
     }
 }

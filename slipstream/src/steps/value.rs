@@ -1,5 +1,6 @@
 //! What a row holds.
 
+use super::sync::{Fault, planted};
 use crate::store::RowValue;
 
 /// A row's value. A position is a row like any other, but moves with each message: it is encoded at the commit only.
@@ -14,13 +15,16 @@ pub(crate) enum Value {
 pub(crate) struct Place {
     pub(crate) offset: i64,
     pub(crate) yields: u32,
+    /// Of the record that it was moved by, in this process: who moves it by an older one is superseded.
+    pub(crate) epoch: u32,
 }
 
 impl Value {
     pub(crate) fn encode(&self) -> RowValue {
         match self {
             Value::Bytes(bytes) => bytes.clone(),
-            Value::Place(Place { offset, yields }) => {
+            Value::Place(Place { offset, yields, .. }) => {
+                let yields = if planted(Fault::Yields) { 0 } else { *yields };
                 let mut out = [0; 12];
                 out[..8].copy_from_slice(&offset.to_be_bytes());
                 out[8..].copy_from_slice(&yields.to_be_bytes());
@@ -43,7 +47,8 @@ impl Value {
             Value::Bytes(bytes) => {
                 let (offset, rest) = bytes.split_first_chunk()?;
                 let (yields, _) = rest.split_first_chunk()?;
-                Some(Place { offset: i64::from_be_bytes(*offset), yields: u32::from_be_bytes(*yields) })
+                let (offset, yields) = (i64::from_be_bytes(*offset), u32::from_be_bytes(*yields));
+                Some(Place { offset, yields, epoch: 0 })
             }
         }
     }

@@ -9,7 +9,7 @@ use super::fence;
 use super::log::Log;
 use super::manifest::Manifest;
 use super::row::Row;
-use super::signals::{FAILURES, How};
+use super::signals::How;
 use super::view::{OWN, View};
 use crate::error::Result;
 use std::path::Path;
@@ -37,14 +37,15 @@ impl Commits {
         while self.rest() {
             let done = self.drain(How::InSlices);
             let mut signals = lock(&self.signals);
-            let done = if signals.failures + 1 < FAILURES { done } else { self.noted(done) };
-            match done {
-                Ok(_) => signals.failures = 0,
-                Err(error) => {
-                    signals.failures += 1;
-                    tracing::warn!(%error, failures = signals.failures, "commits stay in the log of the state for now");
-                    signals.error = Some(error);
+            if let Err(error) = done {
+                let is_given_up = signals.failed(&error);
+                tracing::warn!(%error, failures = signals.failures, "commits stay in the log of the state for now");
+                if is_given_up {
+                    // Damage is noted for the next start; the error itself is kept for those who commit.
+                    let _ = self.noted::<()>(Err(error));
                 }
+            } else {
+                signals.failures = 0;
             }
             drop(signals);
             self.changed.notify_all();

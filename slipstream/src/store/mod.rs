@@ -111,7 +111,6 @@ impl Store {
     }
 
     /// The value of a row.
-    #[cfg(test)]
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<RowValue>> {
         Ok(self.with(false, |commits| commits.noted(commits.view().get(key)))?.flatten())
     }

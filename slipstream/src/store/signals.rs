@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-/// After so many failures in a row commits are refused.
+/// After so many failures of one kind in a row commits are refused.
 pub(super) const FAILURES: u32 = 5;
 
 /// How far the engine is.
@@ -22,6 +22,15 @@ pub(super) struct Signals {
 }
 
 impl Signals {
+    /// Nothing could be drained. One kind of failure says nothing of another: space is waited for, and what else fails is
+    /// not. `true`: it is given up.
+    pub(super) fn failed(&mut self, error: &Error) -> bool {
+        let is_of_a_kind = self.error.as_ref().is_some_and(|before| before.kind() == error.kind());
+        self.failures = if is_of_a_kind { self.failures + 1 } else { 1 };
+        self.error = Some(error.copy());
+        self.failures >= FAILURES
+    }
+
     /// Why nothing is drained any more.
     pub(super) fn given_up(&self) -> Option<Error> {
         if self.failures < FAILURES { None } else { self.error.as_ref().map(Error::copy) }

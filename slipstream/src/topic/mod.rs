@@ -6,6 +6,7 @@ mod dead;
 mod definition;
 mod headers;
 mod record;
+mod seek;
 mod sink;
 mod source;
 

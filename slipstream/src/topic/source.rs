@@ -12,7 +12,7 @@ use futures_core::Stream;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 
@@ -69,6 +69,8 @@ impl<K: TopicKey, V: Send + 'static, C: Codec<V>> Topic<K, V, C> {
                 counts,
                 codec,
                 wait: None,
+                app: Arc::downgrade(&opening.app),
+                name: opening.name.clone(),
                 types: PhantomData,
             };
             Ok(Box::pin(records) as Opened<Record<K, V>>)
@@ -81,8 +83,8 @@ impl<K: TopicKey, V: Send + 'static, C: Codec<V>> Topic<K, V, C> {
 struct Records<K, V, C> {
     deliveries: mpsc::Receiver<Delivery>,
     batch: std::vec::IntoIter<Incoming>,
-    /// The offset behind what was read, by partition.
-    next: HashMap<u32, i64>,
+    /// The offset behind what was read and its epoch, by partition.
+    next: HashMap<u32, (i64, u32)>,
     assigned: Option<Vec<u32>>,
     until: Until,
     ends: Option<Vec<i64>>,
@@ -90,16 +92,19 @@ struct Records<K, V, C> {
     codec: Option<CodecAtWork<V>>,
     /// What the next record cannot be read without.
     wait: Option<Wait>,
+    app: Weak<crate::scope::Shared>,
+    name: Arc<str>,
     types: PhantomData<fn() -> (K, V, C)>,
 }
 
 impl<K, V, C> Records<K, V, C> {
-    /// Whether everything up to the end offsets was read.
+    /// Whether everything up to the end offsets was read, and nobody has sought since.
     fn is_over(&self) -> bool {
         let (Some(ends), Some(assigned)) = (&self.ends, &self.assigned) else { return false };
         assigned.iter().all(|partition| {
             let end = ends.get(*partition as usize).copied().unwrap_or(0);
-            end == 0 || self.next.get(partition).is_some_and(|next| *next >= end)
+            let epoch = self.app.upgrade().map_or(0, |app| app.epoch(&self.name, *partition));
+            end == 0 || self.next.get(partition).is_some_and(|next| next.0 >= end && next.1 == epoch)
         })
     }
 
@@ -111,7 +116,7 @@ impl<K, V, C> Records<K, V, C> {
                 self.batch = records.into_iter();
                 self.counts.waiting(self.batch.len());
             }
-            Delivery::End { partition, offset } => drop(self.next.insert(partition, offset)),
+            Delivery::End { partition, offset, epoch } => drop(self.next.insert(partition, (offset, epoch))),
             Delivery::Failed(error) => return Err(error),
         }
         Ok(())
@@ -136,8 +141,9 @@ impl<K: TopicKey, V, C: Codec<V>> Stream for Records<K, V, C> {
             if let Some(raw) = this.batch.next() {
                 this.counts.handed.add(1);
                 this.counts.waiting(this.batch.len());
-                this.next.insert(raw.partition, raw.offset + 1);
-                let at = Some(At { partition: raw.partition, offset: raw.offset });
+                let (partition, offset, epoch) = (raw.partition, raw.offset, raw.epoch);
+                this.next.insert(partition, (offset + 1, epoch));
+                let at = Some(At { partition, offset, epoch });
                 let item = decode::<K, V, C>(&raw, this.codec.as_ref())
                     .map_err(|error| Fault::new(error, Some(raw)));
                 return Poll::Ready(Some(Pulled { item, at }));

@@ -59,8 +59,8 @@ pub(crate) fn subscription(
     room: usize,
 ) -> (Subscription, Reading) {
     let (deliver, receiver) = mpsc::channel(room);
-    let subscription =
-        Subscription { topic: topic.clone(), origin, position: Arc::new(position), keeps: false, deliver };
+    let position = Arc::new(move |partition| Known { offset: position(partition), epoch: 0 });
+    let subscription = Subscription { topic: topic.clone(), origin, position, keeps: false, deliver };
     (subscription, Reading { receiver, assigned: None, records: vec![], ends: vec![], failed: None })
 }
 
@@ -85,7 +85,7 @@ impl Reading {
                     assert!((1..=256).contains(&records.len()), "{} records in a batch", records.len());
                     self.records.extend(records);
                 }
-                Ok(Delivery::End { partition, offset }) => self.ends.push((partition, offset)),
+                Ok(Delivery::End { partition, offset, .. }) => self.ends.push((partition, offset)),
                 Ok(Delivery::Failed(error)) => self.failed = Some(error),
                 Err(_) if Instant::now() >= until => return false,
                 Err(_) => {

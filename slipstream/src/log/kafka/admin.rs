@@ -75,6 +75,20 @@ impl Admin {
         (0..count).map(end).collect()
     }
 
+    pub(super) fn bounds(&self, topic: &str, partition: u32) -> Result<(i64, i64)> {
+        match self.partitions(topic)? {
+            None => Err(unknown(&[topic], &self.servers)),
+            Some(count) if partition >= count => {
+                let text = format!("topic `{topic}` has {count} partitions: there is no {partition}");
+                Err(Error::new(ErrorKind::Log, text))
+            }
+            Some(_) => {
+                let marks = self.asker.fetch_watermarks(topic, number(partition), PATIENCE);
+                marks.map_err(|error| self.failed(topic, error))
+            }
+        }
+    }
+
     pub(super) fn create(&self, settings: &Settings, topic: &str, partitions: u32) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let client: AdminClient<_> = settings::client(&settings.producer(), self.voice.another())?;

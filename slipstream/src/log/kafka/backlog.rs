@@ -114,8 +114,15 @@ mod tests {
     use super::*;
 
     fn record(backlog: &mut Backlog, offset: i64, bytes: usize) {
-        let record =
-            Incoming { partition: 0, offset, key: None, value: None, headers: vec![], timestamp: None };
+        let record = Incoming {
+            partition: 0,
+            offset,
+            key: None,
+            value: None,
+            headers: vec![],
+            timestamp: None,
+            epoch: 0,
+        };
         backlog.record(record, None, Some(&vec![0; bytes]));
     }
 
@@ -129,7 +136,7 @@ mod tests {
             offset += 1;
         }
         assert!(backlog.size.records > HIGH.records && backlog.size.records <= HIGH.records + batch::RECORDS);
-        backlog.push(Delivery::End { partition: 0, offset });
+        backlog.push(Delivery::End { partition: 0, offset, epoch: 0 });
         let mut next = 0;
         let mut resumed = false;
         loop {

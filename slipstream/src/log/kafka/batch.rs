@@ -96,8 +96,15 @@ mod tests {
         for _ in 0..2 {
             for (offset, (key, value)) in (0..).zip(pairs) {
                 let headers = Vec::new();
-                let record =
-                    Incoming { partition: 0, offset, key: None, value: None, headers, timestamp: None };
+                let record = Incoming {
+                    partition: 0,
+                    offset,
+                    key: None,
+                    value: None,
+                    headers,
+                    timestamp: None,
+                    epoch: 0,
+                };
                 batch.push(record, key, value);
             }
             assert_eq!(batch.len(), pairs.len());

@@ -29,6 +29,7 @@ const LEAVING: Duration = Duration::from_secs(5);
 
 enum Command {
     Commit(Vec<GroupOffset>),
+    Seek(Arc<str>, u32),
     Close(Instant),
 }
 
@@ -73,6 +74,12 @@ impl Consumer {
         let _ = self.commands.send(Command::Commit(offsets.to_vec()));
     }
 
+    /// Goes on from where the position of a partition is by then.
+    pub(super) fn seek(&self, topic: &str, partition: u32) {
+        // A thread that has ended reads nothing more.
+        let _ = self.commands.send(Command::Seek(topic.into(), partition));
+    }
+
     pub(super) fn close(&self, deadline: Instant) {
         let _ = self.commands.send(Command::Close(deadline));
     }
@@ -95,6 +102,7 @@ fn run(
         loop {
             match orders.try_recv() {
                 Ok(Command::Commit(offsets)) => reader.commit(&offsets),
+                Ok(Command::Seek(topic, partition)) => reader.seek(&topic, partition),
                 Ok(Command::Close(deadline)) => return deadline,
                 Err(TryRecvError::Disconnected) => return Instant::now() + LEAVING,
                 Err(TryRecvError::Empty) => break,

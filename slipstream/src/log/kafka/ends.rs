@@ -57,10 +57,10 @@ impl Reader {
     /// Hands an end on, if it is new.
     pub(super) fn ended(&mut self, at: usize, partition: u32, offset: i64) {
         let topic = &mut self.topics[at];
-        match topic.table.get(partition).map(|reading| reading.end(offset)) {
-            Some(Verdict::Take) => topic.backlog.push(Delivery::End { partition, offset }),
-            Some(Verdict::SeekBack(_)) => self.restart(at, partition),
-            Some(Verdict::Drop) | None => {}
+        match topic.table.get(partition).map(|reading| (reading.end(offset), reading.epoch)) {
+            Some((Verdict::Take, epoch)) => topic.backlog.push(Delivery::End { partition, offset, epoch }),
+            Some((Verdict::SeekBack(_), _)) => self.restart(at, partition),
+            Some((Verdict::Drop, _)) | None => {}
         }
     }
 }

@@ -75,6 +75,14 @@ impl Log for KafkaLog {
         self.admin.ends(topic)
     }
 
+    fn bounds(&self, topic: &str, partition: u32) -> Result<(i64, i64)> {
+        self.admin.bounds(topic, partition)
+    }
+
+    fn reread(&self, topic: &str, partition: u32) {
+        self.consumers().iter().flatten().for_each(|consumer| consumer.seek(topic, partition));
+    }
+
     fn subscribe(&self, group: &str, subscriptions: Vec<Subscription>) -> Result<()> {
         if subscriptions.is_empty() {
             return Ok(());

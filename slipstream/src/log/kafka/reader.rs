@@ -4,11 +4,11 @@ use super::backlog::Backlog;
 use super::membership::{Membership, Rebalance};
 use super::number::number;
 use super::probe::Probe;
-use super::start::{self, Start};
+use super::start::Start;
 use super::table::{Reading, Table, Verdict};
 use super::{TARGET, admin};
 use crate::error::{Error, ErrorKind};
-use crate::log::{Delivery, GroupOffset, Incoming, RawHeaders};
+use crate::log::{Delivery, GroupOffset, Incoming, Known, RawHeaders, check_bounds};
 use bytes::Bytes;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -79,11 +79,21 @@ impl Reader {
         match reading.record(message.offset()) {
             Verdict::Take => {
                 self.client.context().voice.up();
-                topic.backlog.record(head(message, partition), message.key(), message.payload());
+                let head = Incoming { epoch: reading.epoch, ..head(message, partition) };
+                topic.backlog.record(head, message.key(), message.payload());
             }
             Verdict::Drop => {}
             Verdict::SeekBack(_) => self.restart(self.current, partition),
         }
+    }
+
+    /// Goes on from where the position of a partition is now. One that is not ours is asked about when it is.
+    pub(super) fn seek(&mut self, topic: &str, partition: u32) {
+        let Some(at) = self.topics.iter().position(|ours| *ours.start.topic == *topic) else { return };
+        let Topic { start, table, .. } = &mut self.topics[at];
+        let Some(reading) = table.get(partition) else { return };
+        reading.sought((start.position)(partition));
+        self.restart(at, partition);
     }
 
     /// Answers a change of the group.
@@ -115,7 +125,8 @@ impl Reader {
                             continue;
                         }
                     };
-                    for (&partition, &offset) in &offsets {
+                    for (&partition, Known { offset, .. }) in &offsets {
+                        let offset = offset.unwrap_or_default();
                         // An offset that was checked is representable.
                         let _ = starts.add_partition_offset(
                             &topic.start.topic,
@@ -232,7 +243,7 @@ impl Reader {
                 self.topics[at].table.iter().map(|(partition, r)| (partition, r.next)).collect();
             for (partition, next) in wanted {
                 let Some((low, high)) = self.marks(at, partition) else { continue };
-                if let Err(error) = start::check(&self.topics[at].start.topic, partition, next, low, high) {
+                if let Err(error) = check_bounds(&self.topics[at].start.topic, partition, next, (low, high)) {
                     found = true;
                     self.topics[at].backlog.push(Delivery::Failed(error));
                 }
@@ -323,6 +334,7 @@ fn head(message: &BorrowedMessage<'_>, partition: u32) -> Incoming {
         value: None,
         headers: headers(message),
         timestamp: message.timestamp().to_millis(),
+        epoch: 0,
     }
 }
 

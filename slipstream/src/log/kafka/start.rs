@@ -3,7 +3,7 @@
 use super::admin::Admin;
 use super::number::number;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Origin, Subscription};
+use crate::log::{Known, Origin, Position, Subscription, check_bounds};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -17,7 +17,7 @@ pub(super) struct Start {
     origin: Origin,
     /// Where the partitions ended when this began: what was written since is behind the latest record.
     ends: Vec<i64>,
-    position: Arc<dyn Fn(u32) -> Option<i64> + Send + Sync>,
+    pub(super) position: Position,
     keeps: bool,
 }
 
@@ -38,7 +38,7 @@ impl Start {
         consumer: &BaseConsumer<C>,
         partitions: &[u32],
         deadline: Instant,
-    ) -> Result<BTreeMap<u32, i64>> {
+    ) -> Result<BTreeMap<u32, Known>> {
         let topic = &self.topic;
         let failed = |error: KafkaError| {
             Error::caused(
@@ -47,10 +47,10 @@ impl Start {
                 error,
             )
         };
-        let known: BTreeMap<u32, Option<i64>> =
+        let known: BTreeMap<u32, Known> =
             partitions.iter().map(|&partition| (partition, (self.position)(partition))).collect();
         let mut asked = TopicPartitionList::new();
-        for (&partition, _) in known.iter().filter(|(_, known)| known.is_none()) {
+        for (&partition, _) in known.iter().filter(|(_, known)| known.offset.is_none()) {
             asked.add_partition(topic, number(partition));
         }
         let committed = if asked.count() == 0 {
@@ -69,20 +69,20 @@ impl Start {
                 }
                 None => None,
             };
-            if known.is_none() && group.is_some() && self.keeps {
+            if known.offset.is_none() && group.is_some() && self.keeps {
                 stateless.push(partition);
             }
             let (low, high) =
                 consumer.fetch_watermarks(topic, number(partition), left(deadline)).map_err(failed)?;
-            let start = known.or(group).unwrap_or(match self.origin {
+            let start = known.offset.or(group).unwrap_or(match self.origin {
                 Origin::Earliest => low,
                 // Retention may have taken away what came since.
                 Origin::Latest => {
                     self.ends.get(partition as usize).map_or(high, |end| (*end).clamp(low, high))
                 }
             });
-            check(topic, partition, start, low, high)?;
-            starts.insert(partition, start);
+            check_bounds(topic, partition, start, (low, high))?;
+            starts.insert(partition, Known { offset: Some(start), ..known });
         }
         if !stateless.is_empty() {
             tracing::warn!(
@@ -95,16 +95,6 @@ impl Start {
     }
 }
 
-/// Says so if an offset is none that the log could give.
-pub(super) fn check(topic: &str, partition: u32, wanted: i64, low: i64, high: i64) -> Result<()> {
-    if (low..=high).contains(&wanted) {
-        return Ok(());
-    }
-    let message = format!(
-        "topic `{topic}`, partition {partition}: offset {wanted} is wanted, but the log holds {low} to {high}"
-    );
-    Err(Error::new(ErrorKind::Log, message))
-}
 fn offset(offset: Offset) -> Option<i64> {
     match offset {
         Offset::Offset(offset) => Some(offset),
@@ -122,9 +112,9 @@ mod tests {
 
     #[test]
     fn says_what_is_wanted_and_what_there_is() {
-        assert!(check("t", 0, 5, 5, 5).is_ok());
-        let error = check("t", 3, 4, 5, 9).unwrap_err().to_string();
+        assert!(check_bounds("t", 0, 5, (5, 5)).is_ok());
+        let error = check_bounds("t", 3, 4, (5, 9)).unwrap_err().to_string();
         assert_eq!(error, "topic `t`, partition 3: offset 4 is wanted, but the log holds 5 to 9");
-        assert!(check("t", 3, 10, 5, 9).is_err());
+        assert!(check_bounds("t", 3, 10, (5, 9)).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! Our own account of each partition that is read: librdkafka's pause, seek and assign race with each other.
 
+use crate::log::Known;
 use std::collections::BTreeMap;
 
 /// How many ticks of silence make a partition suspect of a stall.
@@ -32,11 +33,37 @@ pub(super) struct Reading {
     told: Option<i64>,
     silent: u32,
     restarts: u32,
+    /// Where it began.
+    start: i64,
+    /// What is read has this.
+    pub(super) epoch: u32,
+    /// The offset before a seek: what is from there on may be left over from before, however often it comes.
+    left_over: Option<i64>,
 }
 
 impl Reading {
-    pub(super) fn new(next: i64) -> Self {
-        Reading { next, fresh: true, doubted: false, heard: None, told: None, silent: 0, restarts: 0 }
+    pub(super) fn new(next: i64, epoch: u32) -> Self {
+        Reading {
+            next,
+            fresh: true,
+            doubted: false,
+            heard: None,
+            told: None,
+            silent: 0,
+            restarts: 0,
+            start: next,
+            epoch,
+            left_over: None,
+        }
+    }
+
+    /// The position has moved: reading goes on from there.
+    pub(super) fn sought(&mut self, known: Known) {
+        let left_over = Some(self.next);
+        let start = self.start;
+        *self = Reading::new(known.offset.unwrap_or(start), known.epoch);
+        self.start = start;
+        self.left_over = left_over;
     }
 
     /// Judges a record by its offset.
@@ -68,7 +95,7 @@ impl Reading {
             return Verdict::Drop;
         }
         if offset > self.next && self.fresh && !self.doubted {
-            self.doubted = true;
+            self.doubted = self.left_over.take().is_none_or(|old| offset < old);
             return Verdict::SeekBack(self.next);
         }
         self.fresh = false;
@@ -112,8 +139,11 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn assign(&mut self, starts: &BTreeMap<u32, i64>) {
-        self.readings = starts.iter().map(|(&partition, &next)| (partition, Reading::new(next))).collect();
+    pub(super) fn assign(&mut self, starts: &BTreeMap<u32, Known>) {
+        let reading = |(&partition, known): (&u32, &Known)| {
+            (partition, Reading::new(known.offset.unwrap_or_default(), known.epoch))
+        };
+        self.readings = starts.iter().map(reading).collect();
         self.paused = false;
     }
 
@@ -141,7 +171,7 @@ mod tests {
 
     #[test]
     fn takes_in_order_and_drops_what_was_taken() {
-        let mut reading = Reading::new(5);
+        let mut reading = Reading::new(5, 0);
         assert_eq!(reading.record(4), Verdict::Drop);
         assert_eq!(reading.record(5), Verdict::Take);
         assert_eq!(reading.record(5), Verdict::Drop);
@@ -152,11 +182,11 @@ mod tests {
 
     #[test]
     fn doubts_a_gap_at_the_start_once() {
-        let mut reading = Reading::new(5);
+        let mut reading = Reading::new(5, 0);
         assert_eq!(reading.record(7), Verdict::SeekBack(5));
         reading.restarted();
         assert_eq!(reading.record(5), Verdict::Take);
-        let mut reading = Reading::new(5);
+        let mut reading = Reading::new(5, 0);
         assert_eq!(reading.end(7), Verdict::SeekBack(5));
         reading.restarted();
         assert_eq!(reading.record(7), Verdict::Take);
@@ -164,7 +194,7 @@ mod tests {
 
     #[test]
     fn tells_an_end_once() {
-        let mut reading = Reading::new(0);
+        let mut reading = Reading::new(0, 0);
         assert!(reading.may_end(0));
         assert_eq!(reading.end(0), Verdict::Take);
         assert!(!reading.may_end(0) && reading.may_end(1));
@@ -177,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_stall_is_an_error_only_when_starting_again_does_not_help() {
-        let mut reading = Reading::new(0);
+        let mut reading = Reading::new(0, 0);
         assert_eq!((0..SUSPECT).filter(|_| reading.is_suspect()).count(), 1);
         assert!(reading.stalled());
         assert_eq!(reading.record(0), Verdict::Take);

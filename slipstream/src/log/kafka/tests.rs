@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::log::conformance::harness::*;
-use crate::log::{Delivery, Origin, Written};
+use crate::log::{Delivery, Known, Origin, Written};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -206,7 +206,7 @@ fn a_broker_that_is_not_there_holds_nobody_up() {
     let said = format!("{error} {error:?}");
     assert!(said.contains("127.0.0.1:1") && said.contains("refused") && !said.contains(CANARY), "{said}");
     let (deliver, _lane) = tokio::sync::mpsc::channel::<Delivery>(1);
-    let position = Arc::new(|_| None);
+    let position = Arc::new(|_| Known::default());
     let subscription =
         Subscription { topic: "t".into(), origin: Origin::Earliest, position, keeps: false, deliver };
     assert!(log.subscribe("g", vec![subscription]).is_err());

@@ -121,7 +121,7 @@ async fn no_append_is_missed() {
     while reading.records.len() < count || ends.iter().sum::<i64>() < count as i64 {
         match next(&mut reading).await {
             Delivery::Records(records) => reading.records.extend(records),
-            Delivery::End { partition, offset } => {
+            Delivery::End { partition, offset, .. } => {
                 let before = std::mem::replace(&mut ends[partition as usize], offset);
                 assert!(before < offset, "an end is told once");
             }

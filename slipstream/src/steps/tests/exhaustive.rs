@@ -24,10 +24,10 @@ fn schedules(moves: &[(u8, usize)], run: &mut impl FnMut(&[u8])) {
     go(&mut moves.to_vec(), &mut Vec::new(), run);
 }
 
-const CUT: u8 = 100;
+pub(super) const CUT: u8 = 100;
 const COLLECT: u8 = 101;
-const COMMIT: u8 = 102;
-const CRASH: u8 = 103;
+pub(super) const COMMIT: u8 = 102;
+pub(super) const CRASH: u8 = 103;
 const BACK: u8 = 104;
 const ACKNOWLEDGE: u8 = 105;
 const FAIL: u8 = 106;
@@ -42,6 +42,7 @@ pub(super) fn explore(programs: &[Program], budget: usize, moves: &[(u8, usize)]
                 CUT => world.take_cut(),
                 COLLECT => world.collect(),
                 COMMIT => {
+                    world.collect_all();
                     world.commit();
                     world.drain();
                 }
@@ -56,6 +57,10 @@ pub(super) fn explore(programs: &[Program], budget: usize, moves: &[(u8, usize)]
         many += 1;
         met.conflicts += world.counts.conflicts;
         met.blocked += world.counts.blocked;
+        met.blocked_outside += world.counts.blocked_outside;
+        met.waited += world.counts.waited;
+        met.seeks += world.counts.seeks;
+        met.superseded += world.counts.superseded;
         met.commits += world.counts.commits;
     });
     (many, met)
@@ -123,7 +128,7 @@ fn going_back_and_dying_at_any_moment() {
 #[test]
 fn yields_and_failures() {
     let yields = Program { yields: 2, ..counts(0) };
-    let moves = [(0, 4), (1, 2), (CUT, 1), (COLLECT, 1), (COMMIT, 1), (FAIL, 1)];
+    let moves = [(0, 4), (1, 1), (CUT, 1), (COLLECT, 1), (COMMIT, 1), (FAIL, 1)];
     let (many, _) = explore(&[yields, counts(0)], 1 << 20, &moves);
     assert!(many > 10_000, "{many}");
 }
@@ -132,7 +137,99 @@ fn yields_and_failures() {
 fn outputs_gate_the_commit() {
     let sends = Program { outputs: 1, ..counts(0) };
     let outside = Program { outside: true, ..counts(0) };
-    let moves = [(0, 3), (1, 3), (CUT, 1), (COLLECT, 1), (COMMIT, 1), (ACKNOWLEDGE, 1)];
+    let moves = [(0, 3), (1, 2), (CUT, 1), (COLLECT, 1), (COMMIT, 1), (ACKNOWLEDGE, 1)];
     let (many, met) = explore(&[sends, outside], 1 << 20, &moves);
     assert!(met.commits > many, "{met:?}");
+}
+
+pub(super) fn sends(queue: u8) -> Program {
+    Program { sends: vec![queue], yields: 1, ..Program::default() }
+}
+
+pub(super) fn takes(queue: u8) -> Program {
+    Program { takes: Some(queue), writes: vec![0], yields: 1, ..Program::default() }
+}
+
+#[test]
+fn items_are_neither_lost_nor_doubled() {
+    for end in [CRASH, BACK] {
+        let moves = [(0, 4), (1, 2), (CUT, 1), (COMMIT, 1), (end, 1)];
+        let (many, met) = explore(&[sends(0), takes(0)], 0, &moves);
+        assert!(many > 7_000 && met.commits > many, "{many} {met:?}");
+    }
+}
+
+#[test]
+fn an_item_that_is_sent_and_done_between_two_cuts_is_never_written() {
+    let moves = [(0, 4), (1, 4), (CUT, 1), (COMMIT, 1)];
+    let (many, met) = explore(&[sends(0), takes(0)], 1 << 20, &moves);
+    assert!(many > 6_000 && met.commits > many, "{many} {met:?}");
+}
+
+#[test]
+fn who_sends_to_a_full_queue_waits_and_nobody_waits_for_ever() {
+    let passes_on = Program { sends: vec![1, 1], ..takes(0) };
+    let sender = Program { sends: vec![0, 0], ..sends(0) };
+    let (many, met) = explore(&[sender, passes_on, takes(1)], 0, &[(0, 4), (1, 2), (2, 2), (CUT, 1)]);
+    assert!(many > 3_000 && met.waited > many, "{many} {met:?}");
+}
+
+#[test]
+fn a_yield_waits_for_room_and_its_items_come_once() {
+    let yields = Program { sends: vec![0, 0], yields: 3, ..sends(0) };
+    let moves = [(0, 4), (1, 2), (CUT, 1), (COMMIT, 1), (CRASH, 1)];
+    let (many, met) = explore(&[yields, takes(0)], 0, &moves);
+    assert!(many > 3_000 && met.waited > many, "{many} {met:?}");
+}
+
+#[test]
+fn a_write_from_outside_waits_for_a_hold_and_is_in_the_next_commit() {
+    let holder = Program { holds: true, ..counts(0) };
+    let outside = Program { outside: true, ..counts(0) };
+    let moves = [(0, 4), (1, 3), (CUT, 1), (CRASH, 1)];
+    let (many, met) = explore(&[holder, outside], 0, &moves);
+    assert!(many > 2_000 && met.blocked_outside > many / 10 && met.conflicts > many / 10, "{many} {met:?}");
+}
+
+pub(super) fn reads_a_topic(seeks: Option<i64>) -> Program {
+    Program { source: Some(0), seeks: seeks.map(|to| (0, to)), ..counts(0) }
+}
+
+#[test]
+fn a_handler_that_seeks_backward_or_forward_while_another_has_a_record_in_hand() {
+    for to in [0, 1, 3] {
+        let moves = [(0, 6), (1, 3), (CUT, 1)];
+        let (many, met) = explore(&[reads_a_topic(None), reads_a_topic(Some(to))], 0, &moves);
+        assert!(many > 800 && met.superseded > many / 4 && met.seeks > many, "{many} {met:?}");
+    }
+}
+
+#[test]
+fn a_seek_is_committed_with_the_effects_of_its_step_or_not_at_all() {
+    for end in [CRASH, BACK] {
+        for to in [0, 2] {
+            let moves = [(0, 2), (1, 3), (CUT, 1), (COMMIT, 1), (end, 1)];
+            let (many, met) = explore(&[reads_a_topic(None), reads_a_topic(Some(to))], 0, &moves);
+            assert!(many > 3_000 && met.superseded > many / 8, "{many} {met:?}");
+        }
+    }
+}
+
+#[test]
+fn a_seek_from_outside_of_the_topic_over_yields_and_holds() {
+    let yields = Program { yields: 2, holds: true, ..reads_a_topic(None) };
+    for outside in [false, true] {
+        for to in [0, 1] {
+            let seeks = Program { outside, source: None, ..reads_a_topic(Some(to)) };
+            let (many, met) = explore(&[yields.clone(), seeks], 0, &[(0, 7), (1, 3), (CUT, 1)]);
+            assert!(many > 1_000 && met.superseded > many / 4, "{many} {met:?}");
+        }
+    }
+}
+
+#[test]
+fn two_seeks_meet() {
+    let (many, met) =
+        explore(&[reads_a_topic(Some(0)), reads_a_topic(Some(2))], 0, &[(0, 5), (1, 5), (CUT, 1)]);
+    assert!(many > 2_000 && met.superseded > many / 4, "{many} {met:?}");
 }

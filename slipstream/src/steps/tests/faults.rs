@@ -1,19 +1,21 @@
 //! Planted faults: each is found, or the tests above prove nothing.
 
-use super::exhaustive::explore;
-use super::random::{program, run};
+use super::exhaustive::{COMMIT, CRASH, CUT, explore, reads_a_topic, sends, takes};
+use super::random::{programs, run};
 use super::world::{Program, World};
 use crate::steps::sync::{Fault, PLANTED};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+const SEED: u64 = 5;
+
 /// The first random run that finds the fault, of so many.
 fn found_by_random(fault: Option<Fault>, ignores_acknowledgements: bool) -> Option<u32> {
     PLANTED.set(fault);
-    let config = Config { rng_seed: RngSeed::Fixed(5), ..Config::default() };
+    let config = Config { rng_seed: RngSeed::Fixed(SEED), ..Config::default() };
     let mut runner = TestRunner::new(config);
-    let programs = proptest::collection::vec(program(), 2..5);
+    let programs = programs();
     let schedules = proptest::collection::vec(0_u8..52, 100..240);
     let found = (0..20_000).find(|run_number| {
         let programs = programs.new_tree(&mut runner).unwrap().current();
@@ -40,12 +42,29 @@ fn planted_faults_are_found() {
             eprintln!("{info}");
         }
     }));
-    let faults = [Fault::Freshness, Fault::Holds, Fault::Saved];
+    let faults = [
+        Fault::Freshness,
+        Fault::Holds,
+        Fault::Saved,
+        Fault::InHand,
+        Fault::DoneStays,
+        Fault::OutsideUncut,
+        Fault::OutsideHolds,
+        Fault::Room,
+        Fault::Overfill,
+        Fault::Yields,
+        Fault::Epochs,
+        Fault::Lags,
+        Fault::SeekYields,
+    ];
     let found: Vec<_> = faults.iter().map(|fault| (fault, found_by_random(Some(*fault), false))).collect();
     let ignored = found_by_random(None, true);
     std::panic::set_hook(quiet);
     for (fault, run) in found {
-        println!("{fault:?} found by run {}", run.unwrap_or_else(|| panic!("{fault:?} was not found")));
+        println!(
+            "{fault:?} found by run {} of seed {SEED}",
+            run.unwrap_or_else(|| panic!("{fault:?} was not found"))
+        );
     }
     println!(
         "ignored acknowledgements found by run {}",
@@ -110,11 +129,41 @@ fn a_row_that_has_left_the_memory_is_known_to_have_changed() {
     }));
 }
 
-#[test]
-fn a_planted_fault_is_found_exhaustively() {
-    PLANTED.set(Some(Fault::Freshness));
-    let counts = Program { reads: vec![0], writes: vec![0], yields: 1, ..Program::default() };
-    let explored = catch_unwind(|| explore(&[counts.clone(), counts], 0, &[(0, 3), (1, 3)]));
+/// Whether all interleavings of a small case go well as they are, and one fails with the fault.
+fn is_found_exhaustively(fault: Fault, programs: &[Program], moves: &[(u8, usize)]) -> bool {
+    explore(programs, 0, moves);
+    PLANTED.set(Some(fault));
+    let explored = catch_unwind(|| explore(programs, 0, moves));
     PLANTED.set(None);
-    assert!(explored.is_err());
+    explored.is_err()
+}
+
+#[test]
+fn planted_faults_are_found_exhaustively() {
+    let counts = lane(&[0], &[0], false);
+    let holder = lane(&[0], &[0], true);
+    let outside = Program { outside: true, ..counts.clone() };
+    let yields = Program { yields: 2, ..counts.clone() };
+    let halves = Program { yields: 2, ..reads_a_topic(None) };
+    let seeks = |to| Program { source: None, ..reads_a_topic(Some(to)) };
+    // One that is ahead, and one that has done nothing.
+    let three = [reads_a_topic(None), seeks(1), reads_a_topic(None)];
+    let channel = [sends(0), takes(0)];
+    let full = [Program { sends: vec![0, 0, 0], ..sends(0) }, takes(0)];
+    let cases: [(Fault, &[Program], &[(u8, usize)]); 11] = [
+        (Fault::Freshness, &[counts.clone(), counts.clone()], &[(0, 3), (1, 3)]),
+        (Fault::InHand, &channel, &[(0, 2), (1, 1), (CUT, 1), (COMMIT, 1), (CRASH, 1)]),
+        (Fault::DoneStays, &channel, &[(0, 2), (1, 2), (CUT, 1), (COMMIT, 1)]),
+        (Fault::OutsideUncut, &[counts.clone(), outside.clone()], &[(0, 3), (1, 3), (CUT, 1)]),
+        (Fault::OutsideHolds, &[holder, outside], &[(0, 4), (1, 3)]),
+        (Fault::Room, &full, &[(0, 2), (1, 2)]),
+        (Fault::Overfill, &full, &[(0, 4), (1, 2)]),
+        (Fault::Epochs, &[reads_a_topic(None), reads_a_topic(Some(0))], &[(0, 3), (1, 3)]),
+        (Fault::Lags, &three, &[(0, 6), (1, 3)]),
+        (Fault::SeekYields, &[halves, seeks(0)], &[(0, 4), (1, 3)]),
+        (Fault::Yields, &[yields], &[(0, 3), (CUT, 1), (COMMIT, 1)]),
+    ];
+    for (fault, programs, moves) in cases {
+        assert!(is_found_exhaustively(fault, programs, moves), "{fault:?} was not found");
+    }
 }

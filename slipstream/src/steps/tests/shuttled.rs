@@ -2,14 +2,20 @@
 
 #![allow(dead_code)] // what these threads do not use
 
+#[path = "../channels.rs"]
+mod channels;
 #[path = "../holds.rs"]
 mod holds;
 #[path = "../lanes.rs"]
 mod lanes;
+#[path = "../locked.rs"]
+mod locked;
 #[path = "../protocol.rs"]
 mod protocol;
 #[path = "../queue.rs"]
 mod queue;
+#[path = "../seek.rs"]
+mod seek;
 #[path = "../shard.rs"]
 mod shard;
 #[path = "../txn.rs"]

@@ -214,3 +214,35 @@ fn an_engine_that_stays_broken_refuses_commits_until_it_works_again() {
     }
     assert_eq!(store.get(b"a").unwrap().unwrap()[..], "2".as_bytes()[..]);
 }
+
+/// Space is waited for; a failure of another kind that comes among those for lack of it is the first of its kind.
+#[test]
+fn a_failure_among_those_for_lack_of_space_refuses_nothing() {
+    let dir = home();
+    let plan = Arc::new(Plan::default());
+    let full = Arc::new(AtomicBool::new(true));
+    let asked = full.clone();
+    let hook: super::super::disk::Hook = Arc::new(move |what| {
+        let is_refused = what == "sync the log" && asked.load(Ordering::Relaxed);
+        if is_refused { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    });
+    let with = StoreOptions {
+        has_drain: true,
+        undrained_bytes: 1,
+        hook: Some(hook),
+        ..options(dir.path(), sticky(&plan))
+    };
+    let store = Store::open(with).unwrap();
+    store.commit(1, vec![row("a", "1")]).unwrap();
+    // It is over its cap, and hears why nothing is drained.
+    assert_eq!(store.commit(2, vec![row("a", "2")]).unwrap_err().kind(), ErrorKind::NoSpace);
+    plan.faults.store(1, Ordering::Relaxed);
+    full.store(false, Ordering::Relaxed);
+    let started = std::time::Instant::now();
+    while let Err(error) = store.commit(2, vec![row("a", "2")]) {
+        assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
+        assert!(started.elapsed().as_secs() < 20, "it was not drained");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(plan.opened.load(Ordering::Relaxed), 2, "the engine did not fail");
+}

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 
 fn record(offset: i64) -> Incoming {
     let (key, value) = (Some(b"k"[..].into()), Some(b"1"[..].into()));
-    Incoming { partition: 0, offset, key, value, headers: Vec::new(), timestamp: None }
+    Incoming { partition: 0, offset, key, value, headers: Vec::new(), timestamp: None, epoch: 0 }
 }
 
 #[tokio::test]
@@ -27,6 +27,8 @@ async fn a_batch_that_is_dropped_is_found() {
         codec: None,
         wait: None,
         counts: ledger.received("words"),
+        app: std::sync::Weak::new(),
+        name: "words".into(),
         types: PhantomData,
     };
     deliver.send(Delivery::Records((0..3).map(record).collect())).await.unwrap();

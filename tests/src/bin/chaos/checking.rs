@@ -2,9 +2,9 @@
 //! taken. A message must be either in the sums or still to be taken, and in them once.
 
 use super::counting::{
-    self, CHECKS, DONE, ENDS, FED, FEED, GROUPS, KEYS, MARKS, ODD, PARTED, PARTS, POOL, SUMS,
+    self, CHECKS, DONE, ENDS, FED, FEED, GROUPS, KEYS, MARKS, ODD, PARTED, PARTS, POOL, SHIPPED, SUMS,
 };
-use super::say;
+use super::{say, shipping};
 use slipstream::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::Relaxed;
@@ -47,7 +47,8 @@ impl Found {
     /// How far the furthest of each source is.
     fn furthest(&self) -> [(u64, u64); 3] {
         let pool = (0..GROUPS).map(|group| self.of(POOL, group)).max().unwrap_or(0) * GROUPS;
-        [(POOL, pool), (PARTED, self.of(PARTED, 0).div_ceil(PARTS)), (FEED, self.of(FEED, 0))]
+        let parted = self.of(PARTED, 0).div_ceil(PARTS).max(self.of(SHIPPED, 0));
+        [(POOL, pool), (PARTED, parted), (FEED, self.of(FEED, 0))]
     }
 
     /// What the sums must be.
@@ -60,7 +61,7 @@ impl Found {
         for ((lane, group), done) in &self.done {
             match *lane {
                 POOL => (0..*done).for_each(|nth| add(POOL, nth * GROUPS + group)),
-                FEED => {}
+                FEED | SHIPPED => {}
                 lane => (0..*done).for_each(|index| add(lane, index)),
             }
         }
@@ -108,7 +109,11 @@ pub(crate) async fn run(dir: &str) -> Result<()> {
     ended.unwrap_or_else(|_| Err(Error::msg(format!("it does not end: {}", running.report()))))?;
     let after = running.enter(Found::read)?;
     let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
-    let verdict = judged(&found, &after);
+    let mut verdict = judged(&found, &after);
+    let outside = shipping::read(dir);
+    for n in 0..found.of(SHIPPED, 0) {
+        verdict.compare(&format!("message {n} outside"), outside.contains(&n).into(), 1);
+    }
     for note in &verdict.notes {
         say(note);
     }

@@ -1,5 +1,6 @@
 //! Counts from sources that can be replayed into one cache, in lanes of three kinds that meet at its keys.
 
+use super::shipping::{self, ship};
 use super::{any_below, app, mixed, say};
 use slipstream::prelude::*;
 use std::fs::File;
@@ -33,6 +34,9 @@ pub(crate) const POOL: u64 = 0;
 pub(crate) const PARTED: u64 = 1;
 pub(crate) const FED: u64 = 2;
 pub(crate) const FEED: u64 = 3;
+
+/// Over the source of the stream; adds nothing, but does something outside of the app.
+pub(crate) const SHIPPED: u64 = 4;
 
 /// Where the sources end.
 pub(crate) static ENDS: [AtomicU64; 4] = [const { AtomicU64::new(u64::MAX) }; 4];
@@ -90,6 +94,13 @@ fn parts(n: &u64) -> impl Stream<Item = (u64, u64)> {
     })
 }
 
+/// Shares its source with the lane that yields.
+#[handle(source = parted, sink = [batch(256, millis(60), ship)])]
+fn shipped(n: &u64) -> Result<Option<u64>> {
+    done(SHIPPED, *n)?;
+    Ok((!CHECKS.load(Relaxed)).then_some(*n))
+}
+
 /// Half of the items are sent by the call itself, which may fail then.
 #[handle(source = feeding, sink = [ITEMS], on_error = retry(9, fixed(millis(0))))]
 async fn feed(n: &u64) -> Result<Option<u64>> {
@@ -142,7 +153,7 @@ fn fails_at_times() -> Result<()> {
 
 /// The app that counts, and that is looked at when it has been killed.
 pub(crate) fn counter(dir: &str) -> App {
-    app(dir).handler(pool).handler(parts).handler(feed).handler(fed)
+    app(dir).handler(pool).handler(parts).handler(feed).handler(fed).handler(shipped)
 }
 
 /// Counts to the ends of the sources: of the pool's, of that with the yields, and of that which fills the channel. How many messages have been done, in all lanes, and how many calls were made
@@ -152,6 +163,7 @@ pub(crate) async fn run(dir: &str, notes: &Path, ends: [u64; 3]) -> Result<()> {
         ENDS[lane as usize].store(end, Relaxed);
     }
     let notes = File::create(notes)?;
+    shipping::open(dir)?;
     let running = Arc::new(counter(dir).start().await?);
     let noting = {
         let (running, over) = (running.clone(), Arc::new(AtomicBool::new(false)));

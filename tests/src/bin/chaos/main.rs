@@ -4,6 +4,7 @@
 mod checking;
 mod counting;
 mod filling;
+mod shipping;
 
 use slipstream::prelude::*;
 use std::io::Write as _;

@@ -1,49 +1,30 @@
 //! A protocol, lanes that run programs over it, a store, and the oracle that watches.
 
+mod lane;
+mod queues;
+mod seeks;
+
+pub(super) use lane::{Actor, Program};
+
 use crate::steps::Pending;
-use crate::steps::protocol::{Cut, Lookup, Outcome, Protocol};
-use crate::steps::txn::Txn;
-use crate::steps::value::{Place, Value};
+use crate::steps::protocol::{Cut, Outcome, Protocol};
+use crate::steps::value::Value;
 use crate::store::RowKey;
 use std::collections::BTreeMap;
 
-/// What a lane does again and again.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Program {
-    pub(super) reads: Vec<u8>,
-    pub(super) writes: Vec<u8>,
-    /// Whether it deletes instead.
-    pub(super) deletes: bool,
-    /// Whether it holds what it touched before its end, as before a function is called as a sink.
-    pub(super) holds: bool,
-    /// How many outputs it sends.
-    pub(super) outputs: usize,
-    /// Whether it belongs to no lane.
-    pub(super) outside: bool,
-    /// In how many parts it ends, as a handler does that returns a stream.
-    pub(super) yields: u32,
-}
-
-pub(super) struct Actor {
-    id: usize,
-    program: Program,
-    txn: Txn,
-    seen: Vec<u64>,
-    at: usize,
-    held: bool,
-    /// Messages done, and yields of the next one.
-    done: (u64, u32),
-    reruns: u32,
-    again: bool,
-}
+/// How many queues there may be.
+const QUEUES: usize = 2;
 
 type Model = BTreeMap<u8, u64>;
 
-/// What should be in the store: the rows, and how far each actor is.
+/// What should be in the store: the rows, how far each actor is, and all items that were ever sent, by queue.
 #[derive(Clone, Default)]
 struct Truth {
     model: Model,
     done: Vec<(u64, u32)>,
+    items: Vec<Vec<u64>>,
+    /// Whether an actor has a position.
+    has_begun: Vec<bool>,
 }
 
 pub(super) struct World {
@@ -53,6 +34,7 @@ pub(super) struct World {
     drained: (BTreeMap<RowKey, Value>, u64),
     generation: u64,
     pub(super) actors: Vec<Actor>,
+    queues: Vec<queues::Line>,
     now: Truth,
     committed: Truth,
     cut: Option<(Cut, Truth, bool)>,
@@ -71,6 +53,12 @@ pub(super) struct Counts {
     pub(super) steps: u64,
     pub(super) conflicts: u64,
     pub(super) blocked: u64,
+    /// Of those, writes from outside.
+    pub(super) blocked_outside: u64,
+    /// Steps that waited for room in a queue.
+    pub(super) waited: u64,
+    pub(super) seeks: u64,
+    pub(super) superseded: u64,
     pub(super) commits: u64,
     pub(super) crashes: u64,
     pub(super) went_back: u64,
@@ -84,12 +72,6 @@ fn place_row(actor: usize) -> RowKey {
     vec![b'p', actor as u8].into()
 }
 
-/// What a step writes: a number that says what it read, who it is, and which step it is.
-fn made(reads: &[u64], actor: usize, done: (u64, u32)) -> u64 {
-    let start = (actor as u64 + 1) * 1_000_003 + done.0 * 17 + u64::from(done.1) + 1;
-    reads.iter().fold(start, |sum, read| sum.wrapping_mul(31).wrapping_add(*read)) | 1
-}
-
 fn number(value: Option<&Value>) -> u64 {
     value.map_or(0, |value| u64::from_be_bytes(value.encode()[..].try_into().unwrap()))
 }
@@ -97,25 +79,24 @@ fn number(value: Option<&Value>) -> u64 {
 impl World {
     pub(super) fn new(programs: &[Program], shards: usize, budget: usize) -> Self {
         let protocol = Protocol::new(shards, budget);
-        let actor = |(id, program): (usize, &Program)| Actor {
-            id,
-            program: program.clone(),
-            txn: if program.outside { protocol.begin_outside() } else { protocol.begin() },
-            seen: Vec::new(),
-            at: 0,
-            held: false,
-            done: (0, 0),
-            reruns: 0,
-            again: false,
-        };
+        let begin =
+            |program: &Program| if program.outside { protocol.begin_outside() } else { protocol.begin() };
+        let actor = |(id, program): (usize, &Program)| Actor::new(id, program, begin(program));
         let actors: Vec<Actor> = programs.iter().enumerate().map(actor).collect();
-        let start = Truth { model: Model::new(), done: vec![(0, 0); actors.len()] };
-        World {
+        let done = vec![(0, 0); actors.len()];
+        let start = Truth {
+            model: Model::new(),
+            done,
+            items: vec![Vec::new(); QUEUES],
+            has_begun: vec![false; actors.len()],
+        };
+        let mut world = World {
             protocol,
             store: BTreeMap::new(),
             drained: (BTreeMap::new(), 0),
             generation: 0,
             actors,
+            queues: Vec::new(),
             now: start.clone(),
             committed: start,
             cut: None,
@@ -124,119 +105,9 @@ impl World {
             budget,
             ignores_acknowledgements: false,
             counts: Counts::default(),
-        }
-    }
-
-    fn read(&mut self, actor: usize, key: u8) -> u64 {
-        let row = row(key);
-        let value = match self.protocol.read(&mut self.actors[actor].txn, &row) {
-            Lookup::Known(value) => value,
-            Lookup::Load(ticket) => {
-                let value = self.drained.0.get(&row).cloned();
-                self.protocol.loaded(&ticket, &row, value.clone());
-                value
-            }
         };
-        number(value.as_ref())
-    }
-
-    /// One move of an actor; `false` if it is blocked.
-    pub(super) fn advance(&mut self, index: usize) -> bool {
-        let (reads, at) = (self.actors[index].program.reads.len(), self.actors[index].at);
-        if self.actors[index].again {
-            // As the lane does it: before it runs again it holds what it touched.
-            let outcome = self.protocol.hold(&mut self.actors[index].txn);
-            assert_ne!(outcome, Outcome::Stale, "it has read nothing");
-            self.actors[index].again = outcome == Outcome::Blocked;
-            self.counts.blocked += u64::from(outcome == Outcome::Blocked);
-            return outcome != Outcome::Blocked;
-        }
-        if at < reads {
-            let value = self.read(index, self.actors[index].program.reads[at]);
-            let actor = &mut self.actors[index];
-            actor.seen.push(value);
-            actor.at += 1;
-            return true;
-        }
-        let actor = &mut self.actors[index];
-        if at == reads {
-            let value = made(&actor.seen, actor.id, actor.done);
-            for key in &actor.program.writes {
-                let value =
-                    (!actor.program.deletes).then(|| Value::Bytes(value.to_be_bytes().to_vec().into()));
-                self.protocol.write(&mut actor.txn, &row(*key), value);
-            }
-            actor.at += 1;
-            return true;
-        }
-        let outcome = if actor.program.holds && !actor.held {
-            let outcome = self.protocol.hold(&mut actor.txn);
-            actor.held = outcome == Outcome::Done;
-            outcome
-        } else {
-            self.end(index)
-        };
-        self.after(index, outcome)
-    }
-
-    fn after(&mut self, index: usize, outcome: Outcome) -> bool {
-        let actor = &mut self.actors[index];
-        match outcome {
-            Outcome::Done => {}
-            Outcome::Blocked => self.counts.blocked += 1,
-            Outcome::Superseded => actor.restart(),
-            Outcome::Stale => {
-                assert!(!actor.held, "a step that held all it had touched was told that it is stale");
-                self.counts.conflicts += 1;
-                actor.reruns += 1;
-                assert!(actor.reruns < 3, "a rerun that holds what it touched ran again");
-                actor.again = true;
-                actor.restart();
-            }
-        }
-        outcome != Outcome::Blocked
-    }
-
-    fn end(&mut self, index: usize) -> Outcome {
-        let actor = &mut self.actors[index];
-        let next = match actor.done {
-            (done, yields) if yields + 1 < actor.program.yields => (done, yields + 1),
-            (done, _) => (done + 1, 0),
-        };
-        let place = Place { offset: next.0 as i64, yields: next.1 };
-        self.protocol.write(&mut actor.txn, &place_row(index), Some(Value::Place(place)));
-        let ended = self.protocol.end(&mut actor.txn, actor.program.outputs);
-        if ended.outcome != Outcome::Done {
-            return ended.outcome;
-        }
-        if let Some(pending) = ended.pending {
-            self.sent[0] += actor.program.outputs;
-            self.unacknowledged.extend(std::iter::repeat_n(pending, actor.program.outputs));
-        }
-        let now: Vec<u64> =
-            actor.program.reads.iter().map(|key| self.now.model.get(key).copied().unwrap_or(0)).collect();
-        assert_eq!(actor.seen, now, "actor {} read what was not so at its end", actor.id);
-        for key in &actor.program.writes {
-            match actor.program.deletes {
-                true => drop(self.now.model.remove(key)),
-                false => drop(self.now.model.insert(*key, made(&now, actor.id, actor.done))),
-            }
-        }
-        actor.done = next;
-        actor.reruns = 0;
-        self.now.done[index] = next;
-        self.counts.steps += 1;
-        actor.restart();
-        Outcome::Done
-    }
-
-    /// A failure, or a body that was dropped: nobody has seen it.
-    pub(super) fn fail(&mut self, index: usize) {
-        let actor = &mut self.actors[index];
-        self.protocol.abandon(&mut actor.txn);
-        actor.again = false;
-        actor.reruns = 0;
-        actor.restart();
+        world.open_queues();
+        world
     }
 
     /// The oldest output is acknowledged.
@@ -265,6 +136,13 @@ impl World {
         }
     }
 
+    /// All that is left to collect.
+    pub(super) fn collect_all(&mut self) {
+        while self.cut.as_ref().is_some_and(|(.., collected)| !collected) {
+            self.collect();
+        }
+    }
+
     /// The cut reaches the store, if all is there and acknowledged.
     pub(super) fn commit(&mut self) {
         let Some((cut, _, true)) = &self.cut else { return };
@@ -274,7 +152,10 @@ impl World {
         let Some((mut cut, truth, _)) = self.cut.take() else { return };
         for (row, value) in std::mem::take(&mut cut.rows) {
             match value {
-                Some(value) => drop(self.store.insert(row, Value::Bytes(value.encode()))),
+                Some(value) => {
+                    self.is_on_its_way(&row, &truth);
+                    self.store.insert(row, Value::Bytes(value.encode()));
+                }
                 None => drop(self.store.remove(&row)),
             }
         }
@@ -298,14 +179,16 @@ impl World {
         for (row, value) in &self.store {
             match row[0] {
                 b'k' => drop(store.insert(row[1], number(Some(value)))),
-                _ => {
+                b'p' => {
                     let place = value.place().unwrap();
                     done[row[1] as usize] = (place.offset as u64, place.yields);
                 }
+                _ => {}
             }
         }
         assert_eq!(store, self.committed.model, "the rows in the store");
         assert_eq!(done, self.committed.done, "the positions go with the rows");
+        self.items_are_true();
     }
 
     /// The process dies: what was committed is what there is.
@@ -314,9 +197,11 @@ impl World {
         self.protocol = Protocol::new(1, self.budget);
         self.generation = 0;
         for actor in &mut self.actors {
-            actor.txn = self.protocol.begin();
+            let is_outside = actor.program.outside;
+            actor.txn = if is_outside { self.protocol.begin_outside() } else { self.protocol.begin() };
         }
         self.as_committed();
+        self.open_queues();
     }
 
     /// All goes back to the last commit, in the same process; calls that are under way find out when they end.
@@ -330,6 +215,7 @@ impl World {
             self.protocol.abandon(&mut actor.txn);
         }
         self.as_committed();
+        self.restore_queues();
     }
 
     fn as_committed(&mut self) {
@@ -340,10 +226,7 @@ impl World {
         self.sent = [0, 0];
         self.now = self.committed.clone();
         for (actor, done) in self.actors.iter_mut().zip(&self.now.done) {
-            actor.done = *done;
-            actor.again = false;
-            actor.reruns = 0;
-            actor.restart();
+            actor.reopen(*done);
         }
     }
 
@@ -367,10 +250,20 @@ impl World {
 
     /// Everybody can come to the end of a step, and all of it to the store: nobody waits for ever.
     pub(super) fn drains(&mut self) {
-        let goal: Vec<u64> = self.now.done.iter().map(|done| done.0 + 1).collect();
+        let goal: Vec<u64> =
+            self.actors.iter().map(|actor| actor.steps + u64::from(actor.program.yields)).collect();
         let mut rounds = 0;
-        while !self.now.done.iter().zip(&goal).all(|(done, goal)| done.0 >= *goal) {
-            let moved: Vec<bool> = (0..self.actors.len()).map(|actor| self.advance(actor)).collect();
+        loop {
+            let is_over = |actor: &Actor| match actor.program.takes {
+                Some(_) => self.are_queues_empty(),
+                None => actor.steps >= goal[actor.id],
+            };
+            let left: Vec<usize> =
+                self.actors.iter().filter(|actor| !is_over(actor)).map(|actor| actor.id).collect();
+            if left.is_empty() {
+                break;
+            }
+            let moved: Vec<bool> = left.into_iter().map(|actor| self.advance(actor)).collect();
             assert!(moved.iter().any(|moved| *moved), "all are blocked");
             rounds += 1;
             assert!(rounds < 2000, "somebody never comes to an end");
@@ -388,13 +281,5 @@ impl World {
         }
         assert!(self.cut.is_none());
         self.scan();
-    }
-}
-
-impl Actor {
-    fn restart(&mut self) {
-        self.seen.clear();
-        self.at = 0;
-        self.held = false;
     }
 }
