@@ -346,3 +346,35 @@ async fn lanes_that_are_ahead_are_not_moved_back_by_what_they_have_done() {
     assert_eq!(times, (0..20).map(|n| (n, 1)).collect());
     app.stop().await.unwrap();
 }
+
+static SHARED: Cache<u32, u64> = Cache::new("shared");
+static TOLD: Topic<String, u64> = Topic::new("told");
+static READ: Notify = Notify::const_new();
+static CHANGED: Notify = Notify::const_new();
+static RUNS: AtomicU32 = AtomicU32::new(0);
+
+#[handle(source = 0..1_u32, sink = [TOLD, |_| ()])]
+async fn tells(_: &u32) -> Result<(String, u64)> {
+    let now = SHARED.get(&0)?.unwrap_or(0);
+    if RUNS.fetch_add(1, SeqCst) == 0 {
+        READ.notify_one();
+        CHANGED.notified().await;
+    }
+    Ok(("key".to_owned(), now))
+}
+
+/// The conflict is seen when the step is about to call its function, with a record staged already.
+#[tokio::test]
+async fn a_record_that_was_staged_before_a_conflict_is_not_sent() {
+    let broker = Broker::new();
+    let app = broker.app().handler(tells).start().await.unwrap();
+    READ.notified().await;
+    app.enter(|| SHARED.put(&0, &7)).unwrap();
+    CHANGED.notify_one();
+    app.wait().await.unwrap();
+    let told: Vec<u64> = broker.records(&TOLD).unwrap().into_iter().map(|record| record.value).collect();
+    assert_eq!(told, [7]);
+    let counts = app.report().sink("tells", "TOLD");
+    assert_eq!((counts.offered, counts.delivered, counts.withdrawn), (2, 1, 1));
+    app.assert_conserved();
+}

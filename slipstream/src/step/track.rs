@@ -43,10 +43,9 @@ impl Track {
 
     /// Notes a message; `false` if it is done already.
     pub(crate) fn pull(&mut self, at: At, state: &State) -> bool {
-        self.notice(state);
-        self.begin_epoch(at, state);
-        if self.epochs.get(&at.partition).is_some_and(|epoch| at.epoch < *epoch) {
-            return false; // from before a seek
+        // Mostly nobody has ever sought, and then nothing is asked for each message.
+        if (at.epoch > 0 || state.seeks() > 0) && !self.is_of_its_epoch(at, state) {
+            return false;
         }
         if !self.dispatches && !self.done.contains_key(&at.partition) {
             // The reader has asked for the same row to find where to begin: an error has been seen there.
@@ -79,19 +78,23 @@ impl Track {
             return;
         }
         self.seeks = seeks;
-        let partitions: Vec<u32> = self.epochs.keys().copied().collect();
+        let known = self.done.keys().chain(self.next.keys()).chain(self.epochs.keys());
+        let partitions: Vec<u32> = known.copied().collect();
         for partition in partitions {
             let epoch = state.epoch(&self.row(partition));
             self.forget(partition, epoch);
         }
     }
 
-    fn begin_epoch(&mut self, at: At, state: &State) {
+    /// Whether a message is not from before a seek.
+    fn is_of_its_epoch(&mut self, at: At, state: &State) -> bool {
+        self.notice(state);
         if !self.epochs.contains_key(&at.partition) {
             let epoch = if self.dispatches { 0 } else { state.epoch(&self.row(at.partition)) };
-            self.epochs.insert(at.partition, epoch);
+            self.forget(at.partition, epoch);
         }
         self.forget(at.partition, at.epoch);
+        self.epochs.get(&at.partition).is_none_or(|epoch| at.epoch >= *epoch)
     }
 
     /// What is known of a partition is of before this epoch, if that is a new one.
