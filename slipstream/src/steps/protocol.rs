@@ -319,7 +319,8 @@ impl Protocol {
             drop((shards, generation));
             return Ended::not(self.stale(txn));
         }
-        let is_heedless = planted(Fault::Holds) || planted(Fault::OutsideHolds) && std::ptr::eq(lane, &*self.outside);
+        let is_heedless =
+            planted(Fault::Holds) || planted(Fault::OutsideHolds) && std::ptr::eq(lane, &*self.outside);
         if !is_heedless && self.held.load(Relaxed) > txn.held.len() {
             let mut holds = lock(&self.holds);
             let written = || txn.touched.iter().filter(|touch| touch.write.is_some()).map(|touch| &touch.row);

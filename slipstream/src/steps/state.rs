@@ -35,6 +35,8 @@ pub(crate) struct State {
     /// Told when a commit is wanted before its time.
     pub(crate) wanted: Notify,
     committing: tokio::sync::Mutex<u64>,
+    /// Whether it is closed; held while a commit is written, which goes on by itself where its app was aborted.
+    closed: Arc<Mutex<bool>>,
 }
 
 /// What became of a step.
@@ -64,6 +66,7 @@ impl State {
             changed: Notify::new(),
             wanted: Notify::new(),
             committing: tokio::sync::Mutex::new(sequence),
+            closed: Arc::default(),
         })
     }
 
@@ -361,8 +364,10 @@ impl State {
         }
     }
 
-    /// Lets go of the directory; what is there can be read still.
+    /// Waits for a commit that is being written, writes none after it, and lets go of the directory; what is there can be
+    /// read still.
     pub(crate) fn close(&self) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.store.close();
     }
 
@@ -409,8 +414,12 @@ impl State {
         const UNTIL_SPACE: Duration = Duration::from_millis(500);
         let mut failures = 0;
         loop {
-            let (store, again) = (self.store.clone(), rows.clone());
-            let written = tokio::task::spawn_blocking(move || store.commit(sequence, again)).await;
+            let (store, closed, again) = (self.store.clone(), self.closed.clone(), rows.clone());
+            let write = move || match *closed.lock().unwrap_or_else(PoisonError::into_inner) {
+                false => store.commit(sequence, again),
+                true => Err(Error::new(ErrorKind::Store, "the app has ended: nothing is committed any more")),
+            };
+            let written = tokio::task::spawn_blocking(write).await;
             let error = match written {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,
