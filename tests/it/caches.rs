@@ -186,3 +186,47 @@ async fn an_app_can_verify_what_it_has_stored() {
     assert_eq!(running.verify().await.unwrap(), 300);
     running.stop().await.unwrap();
 }
+
+fn on_disk(dir: &tempfile::TempDir) -> App {
+    App::new().config(Config::new().set("state.dir", dir.path().to_string_lossy()).set("app.id", "broken"))
+}
+
+static BIG: Cache<u64, String> = Cache::new("big");
+
+/// What came after a commit that failed cannot be committed without it: it must not be said that it was.
+#[tokio::test]
+async fn after_a_commit_that_failed_nothing_is_said_to_be_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = on_disk(&dir).start_idle().await.unwrap();
+    running.enter(|| BIG.put(&0, &"x".to_owned())).unwrap();
+    running.flush().await.unwrap();
+    std::fs::rename(dir.path().join("broken"), dir.path().join("gone")).unwrap();
+    // More than the open file of the log takes.
+    running.enter(|| (1..=20).for_each(|n| BIG.put(&n, &"x".repeat(1 << 20)).unwrap()));
+    running.flush().await.unwrap_err();
+    running.enter(|| BIG.put(&21, &"x".to_owned())).unwrap();
+    let again = running.flush().await.unwrap_err();
+    assert!(again.to_string().contains("restart the app"), "{again}");
+    within(LONG, running.wait()).await.expect_err("it ends with what went wrong");
+}
+
+/// An abort may cut a commit off: what is written after it is kept, or the flush fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flush_after_an_abort_keeps_its_word() {
+    static LAST: Cache<u64, u64> = Cache::new("last");
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..12_u64 {
+        let running = on_disk(&dir).start_idle().await.unwrap();
+        running.enter(|| (0..10_000).for_each(|n| LAST.put(&n, &round).unwrap()));
+        tokio::time::sleep(millis(round * 8)).await;
+        running.abort();
+        let _ = running.wait().await;
+        running.enter(|| LAST.put(&99_999, &round)).unwrap();
+        let flushed = running.flush().await.is_ok();
+        drop(running);
+        let running = on_disk(&dir).start_idle().await.unwrap();
+        let kept = running.enter(|| LAST.get(&99_999)).unwrap() == Some(round);
+        assert!(kept || !flushed, "round {round}: it was flushed, and is gone");
+        running.stop().await.unwrap();
+    }
+}

@@ -217,7 +217,8 @@ impl Running {
     /// ```
     ///
     /// # Errors
-    /// If called inside of a handler or a sink, which could only wait for itself; or if the store cannot be written.
+    /// If called inside of a handler or a sink, which could only wait for itself; if the store cannot be written, which
+    /// also stops the app; or if an earlier commit failed or was cut off by an abort.
     ///
     /// # Cancel safety
     /// Dropping the future only stops waiting: the commit goes on.
@@ -229,7 +230,14 @@ impl Running {
         }
         // A task of its own: a commit that is dropped halfway would be in the way of all others.
         let app = self.app.clone();
-        let committed = tokio::spawn(async move { supervise::commit(&app).await }).await;
+        let commit = async move {
+            let committed = supervise::commit(&app).await;
+            if let Err(error) = &committed {
+                app.fail(error.copy());
+            }
+            committed
+        };
+        let committed = tokio::spawn(commit).await;
         committed
             .unwrap_or_else(|error| Err(Error::caused(ErrorKind::Store, "the commit did not end", error)))
     }

@@ -73,8 +73,18 @@ pub struct Cache<K, V, C = MessagePack> {
 
 impl<K, V, C> Cache<K, V, C> {
     /// A cache of this name.
+    ///
+    /// # Panics
+    /// If the name is empty or has a 0 in it; for a static, when it is compiled.
+    #[track_caller]
     pub const fn new(name: &'static str) -> Self {
-        Cache { name, slot: Slot::new(), limits: Limits::NONE, bound: Slot::new(), types: PhantomData }
+        Cache {
+            name: store::checked(name),
+            slot: Slot::new(),
+            limits: Limits::NONE,
+            bound: Slot::new(),
+            types: PhantomData,
+        }
     }
 
     /// The cache's name.

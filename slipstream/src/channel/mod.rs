@@ -73,9 +73,13 @@ const CAPACITY: usize = 1024;
 
 impl<T: Kept> Channel<T> {
     /// A channel of this name, with room for 1024 items.
+    ///
+    /// # Panics
+    /// If the name is empty or has a 0 in it; for a static, when it is compiled.
+    #[track_caller]
     pub const fn new(name: &'static str) -> Self {
         let codec = Some(Codec { encode: encode::<T>, decode: decode::<T> });
-        Channel { name, slot: Slot::new(), capacity: CAPACITY, codec }
+        Channel { name: crate::store::checked(name), slot: Slot::new(), capacity: CAPACITY, codec }
     }
 }
 

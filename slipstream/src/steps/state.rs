@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Budget, Page, Row, RowKey, RowValue, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -35,8 +36,10 @@ pub(crate) struct State {
     /// Told when a commit is wanted before its time.
     pub(crate) wanted: Notify,
     committing: tokio::sync::Mutex<u64>,
-    /// Whether it is closed; held while a commit is written, which goes on by itself where its app was aborted.
-    closed: Arc<Mutex<bool>>,
+    /// Held while a commit is written, which goes on by itself where its app was aborted.
+    writing: Arc<Mutex<()>>,
+    /// Whether a commit has failed, or was dropped: what has ended since then cannot be committed any more.
+    broken: Arc<AtomicBool>,
 }
 
 /// What became of a step.
@@ -66,7 +69,8 @@ impl State {
             changed: Notify::new(),
             wanted: Notify::new(),
             committing: tokio::sync::Mutex::new(sequence),
-            closed: Arc::default(),
+            writing: Arc::default(),
+            broken: Arc::default(),
         })
     }
 
@@ -364,10 +368,9 @@ impl State {
         }
     }
 
-    /// Waits for a commit that is being written, writes none after it, and lets go of the directory; what is there can be
-    /// read still.
+    /// Waits for a commit that is being written, and lets go of the directory; what is there can be read still.
     pub(crate) fn close(&self) {
-        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.store.close();
     }
 
@@ -377,7 +380,11 @@ impl State {
     /// was nothing to commit.
     pub(crate) async fn commit(&self, hurry: impl Fn(&Pending)) -> Result<Option<Places>> {
         let mut sequence = self.committing.lock().await;
+        if self.broken.load(Acquire) {
+            return Err(was_broken());
+        }
         let Some(mut cut) = self.protocol.cut() else { return Ok(None) };
+        let unfinished = Unfinished(&self.broken);
         while !cut.pending.is_clear() && !planted::ignores_acknowledgements() {
             // Each time: a step that ended before the cut may be about to say what it sends.
             hurry(&cut.pending);
@@ -401,6 +408,7 @@ impl State {
             planted::between().await;
         }
         self.protocol.committed(&cut);
+        std::mem::forget(unfinished);
         let undrained = || self.undrained.lock().unwrap_or_else(PoisonError::into_inner);
         undrained().push_back((cut.generation, *sequence));
         self.let_go()?;
@@ -414,10 +422,12 @@ impl State {
         const UNTIL_SPACE: Duration = Duration::from_millis(500);
         let mut failures = 0;
         loop {
-            let (store, closed, again) = (self.store.clone(), self.closed.clone(), rows.clone());
-            let write = move || match *closed.lock().unwrap_or_else(PoisonError::into_inner) {
-                false => store.commit(sequence, again),
-                true => Err(Error::new(ErrorKind::Store, "the app has ended: nothing is committed any more")),
+            let (store, again) = (self.store.clone(), rows.clone());
+            let (writing, broken) = (self.writing.clone(), self.broken.clone());
+            let write = move || {
+                let _writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
+                // Nobody waits for it any more: another app may have this state by now.
+                if broken.load(Acquire) { Err(was_broken()) } else { store.commit(sequence, again) }
             };
             let written = tokio::task::spawn_blocking(write).await;
             let error = match written {
@@ -449,6 +459,21 @@ impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
         Ended { outcome, pending: None, wakes: outcome != Outcome::Blocked }
     }
+}
+
+/// A commit between its cut and its end. If it is dropped there, whatever comes later would have to go with it.
+struct Unfinished<'a>(&'a AtomicBool);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Release);
+    }
+}
+
+fn was_broken() -> Error {
+    let text =
+        "nothing is committed any more, since an earlier commit failed or was cut off: restart the app";
+    Error::new(ErrorKind::Store, text)
 }
 
 /// The positions among rows.

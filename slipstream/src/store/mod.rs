@@ -279,6 +279,21 @@ impl Snapshot {
     }
 }
 
+/// A name that rows may have: on disk it ends with a 0.
+///
+/// # Panics
+/// If it is empty or has a 0 in it; for a static, when it is compiled.
+#[track_caller]
+pub(crate) const fn checked(name: &'static str) -> &'static str {
+    assert!(!name.is_empty(), "a cache or a channel must have a name");
+    let mut at = 0;
+    while at < name.len() {
+        assert!(name.as_bytes()[at] != 0, "the name of a cache or a channel has no character 0");
+        at += 1;
+    }
+    name
+}
+
 /// The shard of rows that belong to no partition.
 const NO_SHARD: [u8; 2] = [0, 0];
 
