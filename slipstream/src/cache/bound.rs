@@ -26,7 +26,10 @@ impl<K, V, C> Cache<K, V, C> {
     ///
     /// Expired entries are deleted by steps beside the handlers', [counted](Cache::evicted), and as silently as by
     /// [`delete`](Cache::delete): who takes from the cache is not told. A step that has read what is evicted before its end
-    /// runs again.
+    /// runs again: its handler takes the message by `&`, or by value where it is `Clone`. With a longer time after a
+    /// restart, what has expired and was not evicted yet is there again.
+    ///
+    /// A cache with a bound is a `static`: each use of a `const` would be another cache, with nothing in it to evict.
     ///
     /// ```
     /// # slipstream::doc_test(async {
@@ -60,7 +63,8 @@ impl<K, V, C> Cache<K, V, C> {
     ///
     /// The oldest is the one that was written longest ago; reading makes nothing younger. They go soon after, by steps
     /// beside the handlers' as with [`ttl`](Cache::ttl): for some milliseconds, while the app ends, and while its entries
-    /// are counted at a start, the cache may be larger. Bytes are those of the encoded keys and values; what the store
+    /// are counted at a start, the cache may be larger. It holds nobody back: while handlers write faster than entries
+    /// are evicted it grows. Bytes are those of the encoded keys and values; what the store
     /// needs beside them is not counted. An entry that is larger than the whole cache may be is evicted as it is written,
     /// with the value that its key had before, and pushes no other out.
     ///

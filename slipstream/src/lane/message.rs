@@ -37,8 +37,8 @@ impl<T, D> Message<T, D> {
         self.item.take().ok_or_else(|| {
             Error::new(
                 ErrorKind::Misuse,
-                "the call has to be made again, but its message was taken by value and has no `Clone`: take it by \
-                 `&`, or derive `Clone`",
+                "the call has to be made again, but its message was taken by value and not copied: take it by `&`, or \
+                 derive `Clone`",
             )
         })
     }

@@ -36,8 +36,9 @@ pub(crate) struct State {
     /// Told when a commit is wanted before its time.
     pub(crate) wanted: Notify,
     committing: tokio::sync::Mutex<u64>,
-    /// Held while a commit is written, which goes on by itself where its app was aborted.
-    writing: Arc<Mutex<()>>,
+    /// Held while a commit is written, which goes on by itself where its app was aborted. `true`: the state was closed
+    /// while the commit was on its way, and it is not to be written any more.
+    writing: Arc<Mutex<bool>>,
     /// Whether a commit has failed, or was dropped: what has ended since then cannot be committed any more.
     broken: Arc<AtomicBool>,
 }
@@ -370,7 +371,7 @@ impl State {
 
     /// Waits for a commit that is being written, and lets go of the directory; what is there can be read still.
     pub(crate) fn close(&self) {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.store.close();
     }
 
@@ -383,6 +384,8 @@ impl State {
         if self.broken.load(Acquire) {
             return Err(was_broken());
         }
+        // What comes after a close is opened again for it.
+        *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = false;
         let Some(mut cut) = self.protocol.cut() else { return Ok(None) };
         let unfinished = Unfinished(&self.broken);
         while !cut.pending.is_clear() && !planted::ignores_acknowledgements() {
@@ -425,9 +428,12 @@ impl State {
             let (store, again) = (self.store.clone(), rows.clone());
             let (writing, broken) = (self.writing.clone(), self.broken.clone());
             let write = move || {
-                let _writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
-                // Nobody waits for it any more: another app may have this state by now.
-                if broken.load(Acquire) { Err(was_broken()) } else { store.commit(sequence, again) }
+                let closed = writing.lock().unwrap_or_else(PoisonError::into_inner);
+                // Another app may have this state by now.
+                if *closed || broken.load(Acquire) {
+                    return Err(was_broken());
+                }
+                store.commit(sequence, again)
             };
             let written = tokio::task::spawn_blocking(write).await;
             let error = match written {
