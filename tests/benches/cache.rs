@@ -6,6 +6,9 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // it is its purpose, and nobody's service
 
+mod pauses;
+
+use pauses::{Pauses, nanos};
 use slipstream::prelude::*;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -68,22 +71,12 @@ fn fill(key: String) -> (String, u64) {
     (key, 1)
 }
 
-/// When the lane below was last called, and the longest time between two calls, in nanoseconds since the start.
-static LAST_CALL: AtomicU64 = AtomicU64::new(0);
-static LONGEST_GAP: AtomicU64 = AtomicU64::new(0);
-
-fn nanos() -> u64 {
-    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-    START.elapsed().as_nanos() as u64
-}
+/// Of the lane below.
+static CALLS: Pauses = Pauses::new();
 
 #[handle(source = keys, sink = [COUNTS])]
 fn count_steadily(key: String) -> Result<(String, u64)> {
-    let now = nanos();
-    let before = LAST_CALL.swap(now, Relaxed);
-    if before > 0 {
-        LONGEST_GAP.fetch_max(now - before, Relaxed);
-    }
+    CALLS.comes();
     let n = next(&key)?;
     Ok((key, n))
 }
@@ -174,7 +167,7 @@ async fn pauses() -> (f64, f64) {
             longest = longest.max(nanos() - started);
         }
     }
-    (LONGEST_GAP.load(Relaxed) as f64 / 1e6, longest as f64 / 1e6)
+    (CALLS.longest(), longest as f64 / 1e6)
 }
 
 /// Seconds until a state of 1 M keys is open and has answered, after a run that wrote them.

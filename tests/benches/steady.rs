@@ -6,6 +6,9 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // it is its purpose, and nobody's service
 
+mod pauses;
+
+use pauses::{Pauses, nanos};
 use slipstream::prelude::*;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -27,13 +30,7 @@ static VALUES: Cache<u64, Blob> = Cache::new("values");
 /// When it is over, in nanoseconds since the start.
 static END: AtomicU64 = AtomicU64::new(u64::MAX);
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
-static LAST_CALL: AtomicU64 = AtomicU64::new(0);
-static LONGEST_GAP: AtomicU64 = AtomicU64::new(0);
-
-fn nanos() -> u64 {
-    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-    START.elapsed().as_nanos() as u64
-}
+static CALLS: Pauses = Pauses::new();
 
 /// Each key once, in an order without a pattern, again and again.
 fn keys() -> impl Iterator<Item = u64> {
@@ -44,11 +41,7 @@ fn keys() -> impl Iterator<Item = u64> {
 
 #[handle(source = keys, sink = [VALUES])]
 fn write(key: u64) -> Result<(u64, Blob)> {
-    let now = nanos();
-    let before = LAST_CALL.swap(now, Relaxed);
-    if before > 0 {
-        LONGEST_GAP.fetch_max(now - before, Relaxed);
-    }
+    CALLS.comes();
     let written = WRITTEN.fetch_add(1, Relaxed);
     let mut value = VALUES.get(&key)?.unwrap_or_else(|| Blob("x".repeat(VALUE_BYTES)));
     value.0.replace_range(..1, if written.is_multiple_of(2) { "a" } else { "b" });
@@ -116,7 +109,7 @@ async fn steady(seconds: u64) -> slipstream::Result<()> {
         memory >> 20,
         memory as f64 / (MEMORY_MIB << 20) as f64,
         waiting >> 20,
-        LONGEST_GAP.load(Relaxed) as f64 / 1e6,
+        CALLS.longest(),
         longest as f64 / 1e6,
     );
     Ok(())

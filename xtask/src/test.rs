@@ -86,8 +86,8 @@ fn keep<T>(place: &mut Option<T>, started: Result<T>) -> Outcome {
     }
 }
 
-/// Without features the library builds, and needs neither librdkafka nor sled, Avro nor a client of HTTP; nor do the default examples need
-/// librdkafka, which alone takes a minute to build.
+/// Without features the library builds, and needs neither librdkafka nor sled, Avro nor a client of HTTP; nor do the
+/// default examples need librdkafka, which alone takes a minute to build.
 fn lean() -> Result<Outcome> {
     lacks(&["-p", "slipstream-rs", "--no-default-features"], &["rdkafka", "sled", "apache-avro", "ureq"])?;
     lacks(&["-p", "examples"], &["rdkafka"])?;

@@ -12,8 +12,7 @@ pub struct Opening<'a> {
     /// What the topic is called on the broker.
     #[cfg_attr(not(feature = "schema-registry"), allow(dead_code))] // schemas are named after it
     pub(crate) topic: &'a str,
-    #[cfg_attr(not(feature = "avro"), allow(dead_code))]
-    // JSON has no settings
+    #[cfg_attr(not(feature = "avro"), allow(dead_code))] // JSON has none
     pub(crate) config: &'a Config,
 }
 
