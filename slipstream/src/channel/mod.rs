@@ -6,6 +6,7 @@
 mod sink;
 mod source;
 
+use crate::codec::{Codec as _, MessagePack};
 use crate::error::{Error, ErrorKind, Result};
 use crate::needs::{Named, Prepare};
 use crate::scope::{self, Current, Shared, Slot};
@@ -171,12 +172,12 @@ impl<T: Send + 'static> Channel<T> {
     }
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<RowValue> {
+fn encode<T: Kept>(value: &T) -> Result<RowValue> {
     let failed = |error| Error::caused(ErrorKind::Codec, "an item of a channel cannot be encoded", error);
-    rmp_serde::to_vec_named(value).map(RowValue::from).map_err(failed)
+    MessagePack::encode(value).map(|bytes| RowValue::from(&bytes[..])).map_err(failed)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+fn decode<T: Kept>(bytes: &[u8]) -> Result<T> {
     let failed = |error| Error::caused(ErrorKind::Codec, "an item of a channel cannot be decoded", error);
-    rmp_serde::from_slice(bytes).map_err(failed)
+    MessagePack::decode(bytes).map_err(failed)
 }

@@ -4,6 +4,7 @@
 //! store, in the commit that makes what came of the item safe.
 
 use super::{Positions, Private, Shared, Source, SourceId};
+use crate::codec::{Codec as _, MessagePack};
 use crate::error::{Error, ErrorKind};
 use crate::pulled::{At as Numbered, Fault, Opened, Pulled};
 use crate::source::kinds::{fn_name, identity};
@@ -84,7 +85,7 @@ where
 {
     let open = Arc::new(move |opening: &super::Opening| {
         let resumes = opening.resumes.clone().unwrap_or_default();
-        let last = resumes.last.as_deref().map(rmp_serde::from_slice).transpose().map_err(|error| {
+        let last = resumes.last.as_deref().map(MessagePack::decode).transpose().map_err(|error| {
             let text = format!(
                 "the position of `{}` cannot be read: was its type changed? give the handler another `name` to \
                  begin anew",
@@ -96,9 +97,9 @@ where
         let items = make(Resume(last)).map(move |At(position, item)| {
             let offset = next;
             next += 1;
-            let item = match rmp_serde::to_vec_named(&position) {
+            let item = match MessagePack::encode(&position) {
                 Ok(position) => {
-                    resumes.passes(offset, position.into());
+                    resumes.passes(offset, position[..].into());
                     Ok(item)
                 }
                 Err(error) => Err(Fault::new(
