@@ -3,6 +3,7 @@
 use super::probe::ask;
 use super::shape::Shape;
 use super::walk;
+use crate::codec::no_value;
 use crate::error::{Error, ErrorKind, Result};
 use avro_rs::Schema;
 use avro_rs::error::Details;
@@ -87,11 +88,15 @@ impl Known {
         read.map_err(|error| misfit("read", &error))
     }
 
+    /// Reads a record's value, which may have none.
+    pub(super) fn read_record<T: DeserializeOwned>(&self, bytes: Option<&[u8]>) -> Result<T> {
+        bytes.map_or_else(|| self.read_nothing(), |bytes| self.read(bytes))
+    }
+
     /// Reads a record that has no value.
     pub(super) fn read_nothing<T: DeserializeOwned>(&self) -> Result<T> {
         if !self.is_option {
-            let text = "the record has no value: read it by a `Topic<_, Option<_>, _>`";
-            return Err(Error::new(ErrorKind::Codec, text));
+            return Err(no_value());
         }
         self.reader.read_deser(&mut &NONE[..]).map_err(|error| misfit("read", &error))
     }

@@ -198,8 +198,7 @@ where
     }
 
     fn read(bytes: Option<&[u8]>) -> Result<T, BoxError> {
-        let known = known::<T, S>()?;
-        Ok(bytes.map_or_else(|| known.read_nothing(), |bytes| known.read(bytes))?)
+        Ok(known::<T, S>()?.read_record(bytes)?)
     }
 
     fn open(opening: &Opening<'_>) -> Result<Option<Opened<T>>, BoxError> {
@@ -226,7 +225,7 @@ impl<T: Serialize + DeserializeOwned> AtWork<T> for Plain {
     }
 
     fn read(&self, bytes: Option<&[u8]>) -> Result<T, BoxError> {
-        Ok(bytes.map_or_else(|| self.0.read_nothing(), |bytes| self.0.read(bytes))?)
+        Ok(self.0.read_record(bytes)?)
     }
 }
 

@@ -6,7 +6,7 @@ mod raw;
 pub use opened::{AtWork, Opened, Opening, Wait};
 pub use raw::{Raw, Text};
 
-use crate::error::BoxError;
+use crate::error::{BoxError, Error, ErrorKind};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,7 +74,7 @@ pub trait Codec<T>: 'static {
     /// # Errors
     /// If the bytes are no such value, or there must be some.
     fn read(bytes: Option<&[u8]>) -> Result<T, BoxError> {
-        bytes.map_or_else(|| Err(no_value()), Self::decode)
+        bytes.map_or_else(|| Err(no_value().into()), Self::decode)
     }
 
     /// The codec at work for one topic of an app, if it needs to know more than bytes. It is asked before the first
@@ -89,9 +89,8 @@ pub trait Codec<T>: 'static {
 }
 
 /// A record that has no value, where one is needed.
-pub(crate) fn no_value() -> BoxError {
-    let text = "the record has no value: read it by a `Topic<_, Option<_>, _>`";
-    crate::error::Error::new(crate::error::ErrorKind::Codec, text).into()
+pub(crate) fn no_value() -> Error {
+    Error::new(ErrorKind::Codec, "the record has no value: read it by a `Topic<_, Option<_>, _>`")
 }
 
 /// JSON, by serde. In a topic `null` is a record without a value, so that `None` of a `Topic<_, Option<V>>` is a tombstone.

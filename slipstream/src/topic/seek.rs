@@ -19,8 +19,8 @@ impl<K, V, C> Topic<K, V, C> {
     /// that returns a stream loses what it would yield after the seek. Messages that a pipe keeps stay in it. Records that
     /// come again are handled again: what they changed before is not undone.
     ///
-    /// While the app drains, a seek counts for the next start, and so it does where `until_end` has come to the end already. A partition that another instance of the app reads is moved
-    /// for this one only.
+    /// While the app drains, a seek counts for the next start, and so it does where `until_end` has come to the end already.
+    /// A partition that another instance of the app reads is moved for this one only.
     ///
     /// ```
     /// # slipstream::doc_test(async {
