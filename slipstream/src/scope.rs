@@ -45,6 +45,9 @@ pub(crate) struct Shared {
     runtime: Handle,
     /// The caches that the state had indexes of when somebody looked first.
     pub(crate) indexes: OnceLock<BTreeSet<Vec<u8>>>,
+    /// Tell whether there is room in what is kept small beside the lanes, as a cache with a size.
+    bounded: RwLock<Vec<Box<dyn Fn() -> bool + Send + Sync>>>,
+    is_bounded: AtomicBool,
     /// Whether anything has used a cache: then a call may have to be made again.
     pub(crate) uses_caches: AtomicBool,
     failure: Mutex<Option<Error>>,
@@ -77,6 +80,8 @@ impl Shared {
             workers: Mutex::new(Some(JoinSet::new())),
             runtime: Handle::current(),
             indexes: OnceLock::new(),
+            bounded: RwLock::default(),
+            is_bounded: AtomicBool::new(false),
             uses_caches: AtomicBool::new(false),
             failure: Mutex::default(),
             failed: tokio::sync::Notify::new(),
@@ -92,6 +97,19 @@ impl Shared {
 
     pub(crate) fn retire(self: &Arc<Self>) {
         running().retain(|app| !std::ptr::eq(app.as_ptr(), Arc::as_ptr(self)));
+    }
+
+    /// Lanes wait before their next step while this says that there is no room.
+    pub(crate) fn bound(&self, has_room: impl Fn() -> bool + Send + Sync + 'static) {
+        self.bounded.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(has_room));
+        self.is_bounded.store(true, Ordering::Release);
+    }
+
+    /// Whether steps may write more.
+    pub(crate) fn has_room(&self) -> bool {
+        let bounded = || self.bounded.read().unwrap_or_else(PoisonError::into_inner);
+        let is_bounded = self.is_bounded.load(Ordering::Acquire);
+        self.state.has_room() && (!is_bounded || bounded().iter().all(|has_room| has_room()))
     }
 
     /// What a topic is called on the broker.
@@ -256,6 +274,8 @@ pub(crate) struct Gathered {
     /// Whether there is anything to end: most steps never touch state, and need not lock for it.
     touched: AtomicBool,
     buffers: Mutex<Buffers>,
+    /// The queues that its lane waits for before a step.
+    fills: Arc<OnceLock<Vec<Arc<Queue>>>>,
 }
 
 /// The rows that a step read and wrote, and the records that it sends.
@@ -284,9 +304,14 @@ impl Buffers {
 }
 
 impl Gathered {
-    pub(crate) fn new(txn: Txn) -> Arc<Self> {
+    pub(crate) fn new(txn: Txn, fills: Arc<OnceLock<Vec<Arc<Queue>>>>) -> Arc<Self> {
         let buffers = Mutex::new(Buffers { txn, ..Buffers::default() });
-        Arc::new(Gathered { touched: AtomicBool::new(false), buffers })
+        Arc::new(Gathered { touched: AtomicBool::new(false), buffers, fills })
+    }
+
+    /// Whether its lane has waited until a queue had room.
+    pub(crate) fn waits_for(&self, queue: &Arc<Queue>) -> bool {
+        self.fills.get().is_some_and(|fills| fills.iter().any(|filled| Arc::ptr_eq(filled, queue)))
     }
 
     #[inline]

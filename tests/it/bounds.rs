@@ -3,7 +3,7 @@
 use super::common::{LONG, within};
 use slipstream::prelude::*;
 use slipstream::testing::{self, Broker, Output, stopped_clock};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 /// Waits until something is so.
 async fn until(running: &Running, mut is_so: impl FnMut() -> bool) {
@@ -249,6 +249,27 @@ async fn lanes_go_on_while_entries_are_evicted_and_all_is_accounted_for() {
     running.stop().await.unwrap();
     running.assert_conserved();
     assert!(running.enter(|| LOADED.evicted()).unwrap().over_max_bytes > 1000);
+}
+
+static FLOOD: Cache<u64, [u64; 8]> = Cache::new("flood").max_bytes(10_000);
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+
+#[handle(source = 0..60_000_u64, sink = [FLOOD])]
+async fn flood(n: u64) -> (u64, [u64; 8]) {
+    if n.is_multiple_of(1000) {
+        LARGEST.fetch_max(FLOOD.keys().count(), SeqCst);
+    }
+    (n, [u64::MAX; 8])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_writes_faster_than_entries_are_evicted_waits() {
+    let running = testing::app().handler(flood).start().await.unwrap();
+    running.wait().await.unwrap();
+    // An entry has 8 bytes of key, and 73 of value.
+    let largest = 81 * LARGEST.load(SeqCst);
+    assert!(largest <= 10_000 + (64 << 10) + 81, "{largest}");
+    running.assert_conserved();
 }
 
 #[test]

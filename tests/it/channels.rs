@@ -66,6 +66,28 @@ async fn who_sends_waits_while_the_channel_is_full() {
     running.assert_conserved();
 }
 
+static NARROW: Channel<u32> = Channel::new("narrow").capacity(1);
+static THROUGH: AtomicU32 = AtomicU32::new(0);
+
+/// Six lanes send five at once where there is room for one: each has waited for its turn, and no more is asked.
+#[handle(source = 0..60_u32, concurrency = 6, key = |n: &u32| *n, sink = [NARROW])]
+fn many(n: u32) -> Vec<u32> {
+    vec![n; 5]
+}
+
+#[handle(source = NARROW)]
+fn one_by_one(n: u32) {
+    THROUGH.fetch_add(n, Relaxed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_have_waited_for_room_are_never_refused() {
+    let running = testing::app().handler(many).handler(one_by_one).start().await.unwrap();
+    running.wait().await.unwrap();
+    assert_eq!(THROUGH.load(Relaxed), 5 * (0..60).sum::<u32>());
+    running.assert_conserved();
+}
+
 static CALLS: Channel<(u32, Box<u8>)> = Channel::volatile("calls");
 static DONE: Output<u32> = Output::new("done");
 

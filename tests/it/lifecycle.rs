@@ -385,3 +385,12 @@ async fn a_state_that_is_in_use_is_found_before_the_first_message() {
     first.stop().await.unwrap();
     app().start().await.unwrap().stop().await.unwrap();
 }
+
+/// A server has other things to do beside it.
+#[tokio::test]
+async fn an_app_runs_in_a_task_of_its_own() {
+    tokio::spawn(app().handler(sibling).run_until(std::future::pending())).await.unwrap().unwrap();
+    let running = tokio::spawn(app().handler(sibling).start()).await.unwrap().unwrap();
+    running.wait().await.unwrap();
+    tokio::spawn(app().handler(sibling).run()).await.unwrap().unwrap();
+}

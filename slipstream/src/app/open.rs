@@ -170,7 +170,9 @@ fn lazily(_: &Config) -> Arc<Store> {
 }
 
 /// Makes sure that the topics are there, and lets caches begin; all that is wrong with them in one report.
-async fn prepare(shared: &Arc<Shared>, plan: &Plan) -> Result<()> {
+///
+/// The plan is not borrowed while it waits: it goes from thread to thread, and is not shared between them.
+fn prepare(shared: &Arc<Shared>, plan: &Plan) -> impl Future<Output = Result<()>> + Send + use<> {
     let needs = plan.needs.all.iter().filter_map(|(place, need)| match need {
         Need::Topic(named) | Need::Cache(named) => Some((place.clone(), named.prepare.clone()?)),
         _ => None,
@@ -187,7 +189,6 @@ async fn prepare(shared: &Arc<Shared>, plan: &Plan) -> Result<()> {
         });
         preflight::report(&found.into_iter().collect::<Vec<_>>())
     })
-    .await
 }
 
 /// Those who wait for the end of jobs, by the number of the static that they read.

@@ -11,8 +11,8 @@ use crate::source::{Source, SourceId};
 use crate::step::{About, Branch, Interrupt, Step, Track};
 use futures_core::Stream;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Gathers what a handler is: its sources, its options, and how its lane runs.
@@ -110,7 +110,7 @@ impl<'a> Wiring<'a> {
             sinks: self.sinks.clone(),
             stateful: AtomicBool::new(!self.plan.needs.writes.is_empty() || self.plan.writes_cache()),
             writes: self.plan.needs.writes.clone(),
-            fills: OnceLock::new(),
+            fills: Arc::default(),
             may_repeat: AtomicBool::new(self.policy != stop),
         })
     }

@@ -63,9 +63,9 @@ impl<K, V, C> Cache<K, V, C> {
     ///
     /// The oldest is the one that was written longest ago; reading makes nothing younger. They go soon after, by steps
     /// beside the handlers' as with [`ttl`](Cache::ttl): for some milliseconds, while the app ends, and while its entries
-    /// are counted at a start, the cache may be larger. It holds nobody back: while handlers write faster than entries
-    /// are evicted it grows. Bytes are those of the encoded keys and values; what the store
-    /// needs beside them is not counted. An entry that is larger than the whole cache may be is evicted as it is written,
+    /// are counted at a start, the cache may be larger. Handlers that write faster than entries are evicted wait where it
+    /// is an eighth too large, and at least 64 KiB; who writes from outside of handlers does not. Bytes are those of the
+    /// encoded keys and values; what the store needs beside them is not counted. An entry that is larger than the whole cache may be is evicted as it is written,
     /// with the value that its key had before, and pushes no other out.
     ///
     /// ```
@@ -116,6 +116,8 @@ impl<K, V, C> Cache<K, V, C> {
         let make = || Index::new(self.name, self.limits, app.ledger.evictions(self.name));
         let index = self.bound.of(app, make)?;
         if !index.begun.load(Relaxed) && !index.begun.swap(true, Relaxed) {
+            let kept = index.clone();
+            app.bound(move || kept.has_room());
             app.employ(evictor::evict(Arc::downgrade(app), index.clone()));
         }
         Ok(Some(index))

@@ -45,6 +45,7 @@ pub(super) async fn evict(app: Weak<Shared>, index: Arc<Index>) {
             },
             Ok(Next::Told) => index.wake.notified().await,
             Err(error) => {
+                index.is_given_up.store(true, SeqCst);
                 app.upgrade().iter().for_each(|app| app.fail(error.copy()));
                 return;
             }

@@ -4,7 +4,7 @@ use super::{Cache, scratch, stamp};
 use crate::codec::Codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{self, Key};
-use crate::scope::Shared as App;
+use crate::scope::{Gathered, Shared as App};
 use crate::source::{QueueUse, Shared, Source, of_queue};
 use crate::steps::{Item, Receives, Txn};
 use crate::store::{self, RowValue};
@@ -81,7 +81,14 @@ where
     C: Codec<V>,
 {
     /// Sends an entry to those who take from the cache and those who look on, when the step ends.
-    pub(super) fn notify(&self, app: &App, txn: &mut Txn, row: &[u8], value: &RowValue) -> Result<()> {
+    pub(super) fn notify(
+        &self,
+        app: &App,
+        step: Option<&Gathered>,
+        txn: &mut Txn,
+        row: &[u8],
+        value: &RowValue,
+    ) -> Result<()> {
         let key = row.get(store::prefix_length(self.name)..).unwrap_or_default();
         let fill = |out: &mut Vec<u8>| {
             out.extend((key.len() as u64).to_be_bytes());
@@ -90,7 +97,12 @@ where
         };
         let entry = scratch::with_bytes(fill, |bytes| RowValue::from(bytes));
         if let Some(queue) = app.queue(self.slot.index())
-            && !app.state.send(txn, &queue, Item::Kept(entry.clone()))
+            && !app.state.send(
+                txn,
+                &queue,
+                Item::Kept(entry.clone()),
+                step.is_some_and(|step| step.waits_for(&queue)),
+            )
         {
             let text = format!(
                 "those who take from the cache `{}` are so far behind that there is no room: send to it as a sink, which \

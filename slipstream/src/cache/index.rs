@@ -10,8 +10,11 @@ use crate::steps::{self, INDEXES, Item, Receives, State, Txn};
 use crate::store::{self, RowKey, RowValue};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed, Ordering::SeqCst};
 use tokio::sync::Notify;
+
+/// So many bytes too many hold nobody back, however small the cache may be.
+const LEAST_SLACK: u64 = 64 << 10;
 
 /// The bounds of a cache.
 #[derive(Clone, Copy)]
@@ -48,6 +51,8 @@ pub(super) struct Index {
     /// Whether there was nothing that could expire: then the next entry is told of.
     pub(super) idle: AtomicBool,
     pub(super) begun: AtomicBool,
+    /// Whether nobody evicts any more.
+    pub(super) is_given_up: AtomicBool,
 }
 
 /// An entry by its row in the index.
@@ -90,6 +95,7 @@ impl Index {
             wake: Notify::new(),
             idle: AtomicBool::new(false),
             begun: AtomicBool::new(false),
+            is_given_up: AtomicBool::new(false),
         }
     }
 
@@ -113,6 +119,12 @@ impl Index {
     pub(super) fn over(&self) -> i64 {
         let (Some(most), Some(total)) = (self.limits.max_bytes, self.total()) else { return 0 };
         total.saturating_sub_unsigned(most).max(0)
+    }
+
+    /// Whether it is not so much too large that who writes is to wait for who evicts.
+    pub(super) fn has_room(&self) -> bool {
+        let most = self.limits.max_bytes.unwrap_or(u64::MAX);
+        self.over().unsigned_abs() <= (most / 8).max(LEAST_SLACK) || self.is_given_up.load(Relaxed)
     }
 
     /// The rows of all entries' times.

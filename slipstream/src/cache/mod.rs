@@ -226,7 +226,7 @@ where
         self.with(|current| {
             let value = self.encode(&current.app, value)?;
             let publish = |txn: &mut Txn, row: &[u8]| {
-                self.notify(&current.app, txn, row, &value)?;
+                self.notify(&current.app, current.step.as_deref(), txn, row, &value)?;
                 self.stage(&current.app, txn, row, Some(value.clone()))
             };
             self.row(|out| key.encode_as(out), |row| self.step(current, |txn| publish(txn, row)))

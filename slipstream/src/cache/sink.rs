@@ -77,7 +77,7 @@ where
             |row| {
                 step.stage_item(at, |_, txn| {
                     if app.listeners.load(Relaxed) {
-                        self.0.notify(app, txn, row, &value)?;
+                        self.0.notify(app, Some(step.gathered()), txn, row, &value)?;
                     }
                     self.0.stage(app, txn, row, Some(value))
                 })

@@ -136,7 +136,8 @@ impl<T: Send + 'static> Channel<T> {
     ///
     /// # Errors
     /// Outside of an app; if no handler of the app takes from the channel; if the item cannot be encoded; in a handler, if
-    /// the channel is full twice over, which it only gets if its own consumers send to it.
+    /// the channel is full twice over and the handler does not wait for room: it takes from the channel itself, or does not
+    /// name it among its sinks.
     ///
     /// # Cancel safety
     /// An item whose sending was dropped while it waited for room was not sent.
@@ -145,27 +146,37 @@ impl<T: Send + 'static> Channel<T> {
         let queue = self.queue(&app)?;
         let item = self.item(value)?;
         match step {
-            Some(step) => self.stage(&app, &mut step.touch().txn, &queue, item),
+            Some(step) => {
+                let waited = step.waits_for(&queue);
+                self.stage(&app, &mut step.touch().txn, &queue, item, waited)
+            }
             None => {
                 while !app.state.has_room_in(&queue) {
                     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
                 }
                 let mut item = Some(item);
                 app.state.outside(|txn| match item.take() {
-                    Some(item) => self.stage(&app, txn, &queue, item),
+                    Some(item) => self.stage(&app, txn, &queue, item, true),
                     None => Ok(()), // it reads nothing, and so is never made again
                 })
             }
         }
     }
 
-    fn stage(&self, app: &Shared, txn: &mut crate::steps::Txn, queue: &Arc<Queue>, item: Item) -> Result<()> {
-        if app.state.send(txn, queue, item) {
+    fn stage(
+        &self,
+        app: &Shared,
+        txn: &mut crate::steps::Txn,
+        queue: &Arc<Queue>,
+        item: Item,
+        waited: bool,
+    ) -> Result<()> {
+        if app.state.send(txn, queue, item, waited) {
             return Ok(());
         }
         let text = format!(
-            "the channel `{}` is full twice over: those who take from it also send to it, and would wait for \
-             themselves; give it a larger `capacity`, or send less",
+            "the channel `{}` is full twice over: who sends to it without waiting for room takes from it as well, and \
+             would wait for itself, or does not name it among its `sink`s; give it a larger `capacity`, or send less",
             self.name
         );
         Err(Error::new(ErrorKind::Misuse, text))

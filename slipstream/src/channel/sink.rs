@@ -62,7 +62,8 @@ where
         let channel = self.0;
         let queue = channel.queue(step.app())?;
         let item = channel.item(item.item())?;
-        step.stage_item(at, |app, txn| channel.stage(app, txn, &queue, item))?;
+        let waited = step.gathered().waits_for(&queue);
+        step.stage_item(at, |app, txn| channel.stage(app, txn, &queue, item, waited))?;
         in_hand.kept();
         Ok(())
     }

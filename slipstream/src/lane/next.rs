@@ -145,7 +145,7 @@ impl<S, T, D> Bench<S, T, D> {
 fn has_room(step: &Step) -> bool {
     let app = step.app();
     let fills = step.about().fills.get();
-    app.state.has_room()
+    app.has_room()
         && step.has_room_in_batches()
         && fills.is_none_or(|queues| queues.iter().all(|queue| app.state.has_room_in(queue)))
         && app.log.get().is_none_or(|log| log.in_flight() <= log.room())

@@ -79,7 +79,7 @@ pub(crate) struct About {
     /// The topics and channels that it writes to, by number.
     pub(crate) writes: Vec<usize>,
     /// The queues of those channels, but not of those that it takes from itself.
-    pub(crate) fills: OnceLock<Vec<Arc<Queue>>>,
+    pub(crate) fills: Arc<OnceLock<Vec<Arc<Queue>>>>,
     /// Whether a call may be made again: then messages by value are kept as copies.
     pub(crate) may_repeat: AtomicBool,
 }
@@ -168,7 +168,7 @@ impl Step {
             active: AtomicUsize::new(0),
             outputs: sinks.map(|sink| app.ledger.outputs(&about.name, sink)).collect(),
             batches: about.sinks.iter().map(|_| OnceLock::new()).collect(),
-            gathered: Gathered::new(app.state.begin()),
+            gathered: Gathered::new(app.state.begin(), about.fills.clone()),
             stage: AtomicU32::new(IN_PIPE),
             calls: Count::default(),
             yielded: AtomicU32::new(0),
@@ -419,6 +419,10 @@ impl Step {
     #[inline]
     pub(crate) fn outputs(&self, sink: usize) -> &Arc<Outputs> {
         &self.inner.outputs[sink]
+    }
+
+    pub(crate) fn gathered(&self) -> &Gathered {
+        &self.inner.gathered
     }
 
     /// Writes a row or sends an item when the step ends.

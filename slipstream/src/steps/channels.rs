@@ -15,10 +15,11 @@ impl Protocol {
         txn.sent.push((to, item));
     }
 
-    /// Sends an item to a queue, when the step ends. `false`: it is full twice over, and nobody else can make room.
-    pub(crate) fn send_to(&self, txn: &mut Txn, queue: &Arc<Queue>, item: Item) -> bool {
+    /// Sends an item to a queue, when the step ends. `false`: it is full twice over, and the step has not waited for room:
+    /// who makes room may be waiting for it.
+    pub(crate) fn send_to(&self, txn: &mut Txn, queue: &Arc<Queue>, item: Item, waited: bool) -> bool {
         let full = 2 * queue.capacity();
-        if queue.len() + txn.sent_to(queue) >= full {
+        if !waited && queue.len() + txn.sent_to(queue) >= full {
             self.refresh(queue);
             if queue.len() + txn.sent_to(queue) >= full {
                 return false;

@@ -115,9 +115,9 @@ impl State {
         self.protocol.write(txn, row, value.map(Value::Bytes));
     }
 
-    /// Sends an item to a queue, when the step ends. `false`: it is full twice over, and nobody else can make room.
-    pub(crate) fn send(&self, txn: &mut Txn, queue: &Arc<Queue>, item: Item) -> bool {
-        self.protocol.send_to(txn, queue, item)
+    /// Sends an item to a queue, when the step ends, as [`Protocol::send_to`] says.
+    pub(crate) fn send(&self, txn: &mut Txn, queue: &Arc<Queue>, item: Item, waited: bool) -> bool {
+        self.protocol.send_to(txn, queue, item, waited)
     }
 
     /// Sends an item to who looks on, when the step ends.
