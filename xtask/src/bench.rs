@@ -1,11 +1,21 @@
 //! `bench NAME`: a benchmark of the tests package; it runs its baseline in turn and ends with the ratio.
 
-use crate::machine;
+use crate::{kafka, machine};
 use anyhow::Result;
+
+/// Those that need a broker.
+const ON_A_BROKER: [&str; 2] = ["count", "latency"];
 
 pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool> {
     let target = name.replace('-', "_");
-    let mut cargo = machine::cargo(&["bench", "-p", "slipstream-tests", "--bench", &target, "--"]);
-    machine::run(cargo.args(rest))?;
-    Ok(true)
+    let mut cargo = machine::cargo(&["bench", "-p", "slipstream-tests", "--bench", &target]);
+    let broker = if ON_A_BROKER.contains(&name) { Some(kafka::start()?) } else { None };
+    if let Some(broker) = &broker {
+        cargo.args(["--features", "kafka"]).env("SLIPSTREAM_TEST_KAFKA", &broker.address);
+    }
+    let ran = machine::run(cargo.arg("--").args(rest));
+    if broker.is_some_and(|broker| broker.started) {
+        kafka::stop()?;
+    }
+    ran.map(|()| true)
 }

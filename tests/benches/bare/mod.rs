@@ -1,0 +1,101 @@
+//! What the benchmarks on a broker compare with: rdkafka and nothing else, with the settings that made it fastest here.
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::ToBytes;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use std::time::Duration;
+
+pub(crate) const PARTITIONS: i32 = 4;
+
+/// A broker, and names that no other run has.
+pub(crate) struct Bench {
+    pub(crate) servers: String,
+    run: String,
+}
+
+impl Bench {
+    /// The broker that `cargo xtask bench` has started.
+    pub(crate) fn new() -> Self {
+        let servers = std::env::var("SLIPSTREAM_TEST_KAFKA");
+        let servers = servers.expect("SLIPSTREAM_TEST_KAFKA names a broker: `cargo xtask bench` sets it");
+        let now = chrono::Utc::now().timestamp_millis();
+        Bench { servers, run: format!("{}-{now}", std::process::id()) }
+    }
+
+    pub(crate) fn name(&self, of: &str) -> String {
+        format!("{of}-{}", self.run)
+    }
+
+    /// Makes a topic of this name.
+    pub(crate) async fn topic(&self, of: &str) -> String {
+        let name = self.name(of);
+        let admin: AdminClient<DefaultClientContext> = self.config(&[]).create().unwrap();
+        let topic = NewTopic::new(&name, PARTITIONS, TopicReplication::Fixed(1));
+        for made in admin.create_topics(&[topic], &AdminOptions::new()).await.unwrap() {
+            made.unwrap();
+        }
+        name
+    }
+
+    fn config(&self, settings: &[(&str, &str)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.servers);
+        settings.iter().for_each(|(key, value)| {
+            config.set(*key, *value);
+        });
+        config
+    }
+
+    /// A consumer of all partitions, from there on.
+    pub(crate) fn consumer(&self, topic: &str, from: Offset, settings: &[(&str, &str)]) -> BaseConsumer {
+        let always = [("group.id", "bare"), ("enable.auto.commit", "false")];
+        let consumer: BaseConsumer = self.config(&[&always, settings].concat()).create().unwrap();
+        let mut partitions = TopicPartitionList::new();
+        for partition in 0..PARTITIONS {
+            partitions.add_partition_offset(topic, partition, from).unwrap();
+        }
+        consumer.assign(&partitions).unwrap();
+        consumer
+    }
+
+    pub(crate) fn producer(&self, settings: &[(&str, &str)]) -> BaseProducer {
+        self.config(settings).create().unwrap()
+    }
+}
+
+/// Gives a record to the producer; waits while its queue is full.
+pub(crate) fn send<K: ToBytes + ?Sized, V: ToBytes + ?Sized>(
+    producer: &BaseProducer,
+    topic: &str,
+    key: &K,
+    value: &V,
+) {
+    let mut record = BaseRecord::to(topic).key(key).payload(value);
+    loop {
+        match producer.send(record) {
+            Ok(()) => return,
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                producer.poll(Duration::from_millis(10));
+                record = back;
+            }
+            Err((error, _)) => panic!("{error}"),
+        }
+    }
+}
+
+pub(crate) fn flush(producer: &BaseProducer) {
+    producer.flush(Duration::from_secs(60)).unwrap();
+}
+
+/// How many times as much, of several pairs in one run.
+pub(crate) fn spread(mut ratios: Vec<f64>) -> String {
+    ratios.sort_by(f64::total_cmp);
+    let (min, median, max) = (ratios[0], ratios[ratios.len() / 2], ratios[ratios.len() - 1]);
+    format!("{median:.2} ({min:.2} to {max:.2} of {} pairs)", ratios.len())
+}

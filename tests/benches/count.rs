@@ -1,0 +1,181 @@
+//! Counting by key from topic to topic, beside a bare loop of rdkafka: `cargo xtask bench count [--short]`.
+//!
+//! 2 M JSON messages of about 110 bytes, 10 000 keys, 4 partitions; each is counted by its key, and each count is written
+//! to another topic. The loop keeps the counts in a `HashMap` and commits nothing; ours keeps them in a cache that
+//! outlives the process, counts every message in two ledgers, and commits offsets when outputs are acknowledged. They
+//! take turns in one process, and both times begin with the first message.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)] // it is its purpose, and nobody's service
+
+mod bare;
+
+use bare::{Bench, flush, send, spread};
+use rdkafka::Offset;
+use rdkafka::message::Message as _;
+use slipstream::prelude::*;
+use std::collections::HashMap;
+use std::time::Instant;
+
+const MESSAGES: u64 = 2_000_000;
+const KEYS: u64 = 10_000;
+const PAIRS: usize = 5;
+
+/// What the loop must have counted, and ours as well.
+type Counts = HashMap<String, u64>;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Event {
+    user: String,
+}
+
+static EVENTS: Topic<String, Event> = Topic::new("events").start(Start::Earliest).until_end();
+static COUNTS: Cache<String, u64> = Cache::new("counts");
+static UPDATES: Topic<String, u64> = Topic::new("updates");
+
+#[handle(source = EVENTS, sink = [COUNTS, UPDATES])]
+fn count(event: Event) -> Result<(String, u64)> {
+    let n = COUNTS.get(&event.user)?.unwrap_or(0) + 1;
+    Ok((event.user, n))
+}
+
+fn main() -> slipstream::Result<()> {
+    let args: Vec<String> = std::env::args().collect();
+    let is_short = args.iter().any(|arg| arg == "--short");
+    let (messages, pairs) = if is_short { (MESSAGES / 4, 1) } else { (MESSAGES, PAIRS) };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let bench = Bench::new();
+    let input = runtime.block_on(bench.topic("events"));
+    generate(&bench, &input, messages);
+    if let Some(at) = args.iter().position(|arg| arg == "ours") {
+        // For a profile: `cargo xtask bench count ours 3`.
+        for run in 0..args[at + 1].parse()? {
+            let (took, _) = runtime.block_on(ours(&bench, &input, run))?;
+            println!("ours: {:.0} a second", messages as f64 / took);
+        }
+        return Ok(());
+    }
+    let mut ratios = Vec::new();
+    for pair in 0..pairs {
+        let output = runtime.block_on(bench.topic(&format!("bare-{pair}")));
+        let before = at_work();
+        let (bare, expected) = bare_loop(&bench, &input, &output, messages);
+        let between = at_work();
+        let (took, counts) = runtime.block_on(ours(&bench, &input, pair))?;
+        let cpu = [between - before, at_work() - between].map(|seconds| seconds * 1e6 / messages as f64);
+        assert_eq!(counts, expected, "both do the same work");
+        let rate = |took: f64| messages as f64 / took / 1000.0;
+        println!(
+            "pair {pair}: loop {:.0} k/s and {:.1} us of processor a message, ours {:.0} k/s and {:.1} us, ratio {:.2}",
+            rate(bare),
+            cpu[0],
+            rate(took),
+            cpu[1],
+            bare / took
+        );
+        ratios.push(bare / took);
+    }
+    println!("count: ratio {}; to be 1.2", spread(ratios));
+    Ok(())
+}
+
+/// How long all threads of this process have been at work, in seconds.
+fn at_work() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks = |at: usize| fields[at].parse::<u64>().unwrap();
+    (ticks(11) + ticks(12)) as f64 / 100.0
+}
+
+fn generate(bench: &Bench, topic: &str, messages: u64) {
+    let producer = bench.producer(&[
+        ("linger.ms", "50"),
+        ("batch.size", "1000000"),
+        ("queue.buffering.max.messages", "500000"),
+        ("compression.type", "lz4"),
+        ("partitioner", "murmur2_random"),
+    ]);
+    let mut random = 42_u64;
+    for n in 0..messages {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let user = format!("user-{:06}", random % KEYS);
+        let (amount, at, page) = ((random >> 20) % 1000, 1_700_000_000_000 + 2 * n, (random >> 33) % 5000);
+        let event = format!(
+            r#"{{"user":"{user}","amount":{amount},"ts":{at},"page":"/products/{page}","agent":"Mozilla/5.0"}}"#
+        );
+        send(&producer, topic, &user, &event);
+        if n.is_multiple_of(10_000) {
+            producer.poll(Duration::ZERO);
+        }
+    }
+    flush(&producer);
+}
+
+/// What there is in an event that the loop looks at: it need not own it.
+#[derive(serde::Deserialize)]
+struct Lent<'a> {
+    user: &'a str,
+}
+
+fn bare_loop(bench: &Bench, input: &str, output: &str, messages: u64) -> (f64, Counts) {
+    let consumer = bench.consumer(
+        input,
+        Offset::Beginning,
+        &[
+            ("fetch.message.max.bytes", "4000000"),
+            ("queued.max.messages.kbytes", "65536"),
+            ("fetch.queue.backoff.ms", "10"),
+        ],
+    );
+    let producer = bench.producer(&[
+        ("linger.ms", "5"),
+        ("batch.size", "1000000"),
+        ("queue.buffering.max.messages", "500000"),
+        ("compression.type", "lz4"),
+    ]);
+    let mut counts = Counts::new();
+    let mut first = None;
+    let mut done = 0_u64;
+    while done < messages {
+        let Some(record) = consumer.poll(Duration::from_millis(100)) else { continue };
+        let record = record.unwrap();
+        first.get_or_insert_with(Instant::now);
+        let event: Lent<'_> = serde_json::from_slice(record.payload().unwrap()).unwrap();
+        let count = match counts.get_mut(event.user) {
+            Some(count) => count,
+            None => counts.entry(event.user.to_owned()).or_default(),
+        };
+        *count += 1;
+        send(&producer, output, event.user, &count.to_string());
+        done += 1;
+        if done.is_multiple_of(10_000) {
+            producer.poll(Duration::ZERO);
+        }
+    }
+    flush(&producer);
+    (first.unwrap().elapsed().as_secs_f64(), counts)
+}
+
+async fn ours(bench: &Bench, input: &str, pair: usize) -> slipstream::Result<(f64, Counts)> {
+    let output = bench.topic(&format!("ours-{pair}")).await;
+    let state = tempfile::tempdir()?;
+    let config = Config::new()
+        .set("kafka.bootstrap.servers", bench.servers.clone())
+        .set("app.id", bench.name(&format!("ours-{pair}")))
+        .set("state.dir", state.path().to_string_lossy())
+        .set("topic.events.name", input)
+        .set("topic.updates.name", output);
+    let running = App::new().config(config).handler(count).start().await?;
+    let first = loop {
+        if running.report().handler("count").taken > 0 {
+            break Instant::now();
+        }
+        tokio::time::sleep(millis(1)).await;
+    };
+    running.wait().await?;
+    let took = first.elapsed().as_secs_f64();
+    running.assert_conserved();
+    let counts = running.enter(|| COUNTS.iter().collect::<Result<Counts>>())?;
+    Ok((took, counts))
+}
