@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Gates;
 use crate::ledger::Ledger;
-use crate::log::{Log, Outgoing};
+use crate::log::{Ack, Log, Outgoing};
 use crate::steps::{Pending, Place, Queue, State, Txn, place_row};
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -288,6 +288,9 @@ pub(crate) struct Buffers {
     pub(crate) rows: Vec<usize>,
     /// The partitions that it seeks, with their sources.
     pub(crate) sought: Vec<(String, u32)>,
+    /// What the records of each sink are acknowledged by, and the generation that it counts for: mostly the same as
+    /// before.
+    pub(crate) acks: Vec<Option<(Pending, Ack)>>,
     /// How many outputs wait in batches for the end of the step.
     pub(crate) batched: usize,
 }

@@ -296,7 +296,7 @@ fn close_in_the_middle(open: Open<'_>) {
     let acks = Arc::new(AtomicUsize::new(0));
     for i in 0..50_000 {
         let acks = acks.clone();
-        let ack: Ack = Box::new(move |result| {
+        let ack = Ack::new(move |result| {
             result.unwrap();
             acks.fetch_add(1, Ordering::Relaxed);
         });

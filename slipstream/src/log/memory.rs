@@ -196,7 +196,7 @@ impl Log for MemoryLog {
     }
 
     fn produce(&self, record: Outgoing, ack: Ack) {
-        ack(self.append(record));
+        ack.tell(self.append(record));
     }
 
     fn in_flight(&self) -> usize {

@@ -14,7 +14,7 @@ pub(crate) use partitioner::murmur2;
 
 use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 /// Header names with their values, in the order in which they were written; a name may repeat.
@@ -53,8 +53,33 @@ pub(crate) struct Written {
     pub(crate) offset: i64,
 }
 
-/// Is called once for each record written, when it is known what became of it; from any thread, and it must not block.
-pub(crate) type Ack = Box<dyn FnOnce(Result<Written>) + Send>;
+/// Is told once for each record what became of it; from any thread, and it must not block. Many records may share one,
+/// so that it costs a lane no allocation for each.
+#[derive(Clone)]
+pub(crate) struct Ack(pub(in crate::log) Arc<Told>);
+
+type Told = Box<dyn Fn(Result<Written>) + Send + Sync>;
+
+impl Ack {
+    pub(crate) fn new(told: impl Fn(Result<Written>) + Send + Sync + 'static) -> Self {
+        Ack(Arc::new(Box::new(told)))
+    }
+
+    /// Of one record.
+    pub(crate) fn once(told: impl FnOnce(Result<Written>) + Send + 'static) -> Self {
+        let told = Mutex::new(Some(told));
+        Ack::new(move |result| {
+            let told = told.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(told) = told {
+                told(result);
+            }
+        })
+    }
+
+    pub(in crate::log) fn tell(&self, result: Result<Written>) {
+        (self.0)(result);
+    }
+}
 
 /// Where a reader starts in a partition of which neither the store nor the group knows a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -93,10 +93,8 @@ impl Step {
         if let Some(mut track) = self.track()
             && self.counts().held.get() == 0
         {
-            let places = track.behind();
-            if !places.is_empty() {
-                self.inner.app.state.places(&mut self.inner.gathered.touch().txn, &places);
-            }
+            let (state, gathered) = (&self.inner.app.state, &self.inner.gathered);
+            track.behind(|row, place| state.move_place(&mut gathered.touch().txn, row, place));
         }
     }
 
@@ -116,21 +114,22 @@ impl Step {
 
     /// Ends the step of one yield; the message goes on. Whether its position says so.
     pub(crate) async fn end_yield(&self, yields: u32) -> Result<bool, Interrupt> {
-        let places = match self.track() {
+        let place = match self.track() {
             Some(track) if self.counts().held.get() > 0 || !track.divides() => {
                 return Ok(false); // the whole message is one step
             }
             Some(mut track) => track.at_yield(yields),
-            None => Vec::new(),
+            None => None,
         };
-        if !places.is_empty() {
-            self.inner.app.state.places(&mut self.inner.gathered.touch().txn, &places);
+        let is_placed = place.is_some();
+        if let Some((row, place)) = place {
+            self.inner.app.state.move_place(&mut self.inner.gathered.touch().txn, row, place);
         }
         let has_sought = self.inner.gathered.is_touched() && !self.inner.gathered.touch().sought.is_empty();
         self.settle().await?;
         self.inner.yielded.store(yields, Relaxed);
         self.goes_on(has_sought)?;
-        Ok(!places.is_empty())
+        Ok(is_placed)
     }
 
     /// Before a step runs again: takes hold of all that it touched, so that it cannot conflict over that any more.
@@ -160,12 +159,18 @@ impl Step {
         }
         if !buffers.records.is_empty() {
             let log = self.inner.app.log().map_err(Interrupt::Stop)?;
-            for (sink, record) in buffers.records.drain(..) {
-                let outputs = sink.map(|sink| self.inner.outputs[sink].clone());
-                log.produce(
-                    record,
-                    acknowledge(&self.inner.app, outputs, pending.clone().unwrap_or_default()),
-                );
+            let pending = pending.unwrap_or_default();
+            let Buffers { records, acks, .. } = buffers;
+            acks.resize(self.inner.outputs.len() + 1, None);
+            for (sink, record) in records.drain(..) {
+                let ack = &mut acks[sink.map_or(0, |sink| sink + 1)];
+                if ack.as_ref().is_none_or(|(counts, _)| !counts.is(&pending)) {
+                    let outputs = sink.map(|sink| self.inner.outputs[sink].clone());
+                    *ack = Some((pending.clone(), acknowledge(&self.inner.app, outputs, pending.clone())));
+                }
+                if let Some((_, ack)) = ack {
+                    log.produce(record, ack.clone());
+                }
             }
         }
         for (source, partition) in buffers.sought.drain(..) {
@@ -218,9 +223,9 @@ impl Step {
 /// otherwise pass an output that nobody has.
 fn acknowledge(app: &Arc<Shared>, outputs: Option<Arc<Outputs>>, pending: Pending) -> Ack {
     let app = Arc::downgrade(app);
-    Box::new(move |written| {
+    Ack::new(move |written| {
         let delivered = written.is_ok();
-        if let Some(outputs) = outputs {
+        if let Some(outputs) = &outputs {
             let column = if delivered { &outputs.delivered } else { &outputs.failed };
             column.add_shared(1);
             outputs.open.sub_shared(1);

@@ -320,7 +320,11 @@ impl Step {
 
     /// The names of the positions behind these, for this lane.
     pub(crate) fn places_behind(&self, ats: &[At]) -> Vec<(RowKey, Value)> {
-        self.track().map_or_else(Vec::new, |mut track| track.places_behind(ats))
+        let mut places = Vec::new();
+        if let Some(mut track) = self.track() {
+            track.places_behind(ats, |row, place| places.push((row, place)));
+        }
+        places
     }
 
     /// A pipe of ours leaves messages out.

@@ -4,7 +4,7 @@ use super::resumes::Resumes;
 use crate::pulled::At;
 use crate::steps::{Place, State, Value, place_row, resume_row};
 use crate::store::RowKey;
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::sync::Arc;
 
 /// The positions of one handler over one source.
@@ -12,14 +12,9 @@ use std::sync::Arc;
 pub(crate) struct Track {
     source: String,
     handler: String,
-    /// What was done before this lane opened, by partition.
-    done: HashMap<u32, Place>,
-    rows: HashMap<u32, RowKey>,
-    /// The epoch that records must have to be taken, by partition, as of so many seeks.
-    epochs: HashMap<u32, u32>,
+    partitions: HashMap<u32, Partition>,
+    /// How many seeks it knows of.
     seeks: u32,
-    /// The offset behind all that was pulled, by partition.
-    next: HashMap<u32, i64>,
     /// What was pulled since the position last moved: the newest of each partition.
     pulled: Vec<At>,
     /// How many messages that is.
@@ -29,6 +24,33 @@ pub(crate) struct Track {
     resumes: Option<Arc<Resumes>>,
     /// Whether the messages are handed to other lanes, which have the positions.
     dispatches: bool,
+}
+
+/// What is known of a partition.
+struct Partition {
+    /// The row of the position.
+    row: RowKey,
+    /// What was done before this lane opened, once that was looked up.
+    done: Option<Place>,
+    /// The offset behind all that was pulled.
+    next: i64,
+    /// The epoch that records must have to be taken, once anything was sought.
+    epoch: Option<u32>,
+}
+
+impl Partition {
+    /// What is known is of before this epoch, if that is a new one.
+    fn forget(&mut self, epoch: u32) {
+        let known = self.epoch.get_or_insert_default();
+        if epoch > *known {
+            *known = epoch;
+            (self.done, self.next) = (None, i64::MIN);
+        }
+    }
+
+    fn is_old(&self, at: &At) -> bool {
+        self.epoch.is_some_and(|epoch| at.epoch < epoch)
+    }
 }
 
 impl Track {
@@ -47,20 +69,23 @@ impl Track {
         if (at.epoch > 0 || state.seeks() > 0) && !self.is_of_its_epoch(at, state) {
             return false;
         }
-        if !self.dispatches && !self.done.contains_key(&at.partition) {
-            // The reader has asked for the same row to find where to begin: an error has been seen there.
-            let place = state.place(&self.row(at.partition)).ok().flatten();
-            self.done.insert(at.partition, place.unwrap_or(Place { offset: i64::MIN, ..Place::default() }));
-        }
-        if self.done.get(&at.partition).is_some_and(|done| at.offset < done.offset) {
-            return false;
+        let dispatches = self.dispatches;
+        let partition = self.partition(at.partition);
+        if !dispatches {
+            let done = partition.done.get_or_insert_with(|| {
+                // The reader has asked for the same row to find where to begin: an error has been seen there.
+                let place = state.place(&partition.row).ok().flatten();
+                place.unwrap_or(Place { offset: i64::MIN, ..Place::default() })
+            });
+            if at.offset < done.offset {
+                return false;
+            }
         }
         // When a partition is taken up again, what is on its way or under way comes once more.
-        let next = self.next.entry(at.partition).or_insert(i64::MIN);
-        if at.offset < *next {
+        if at.offset < partition.next {
             return false;
         }
-        *next = at.offset + 1;
+        partition.next = at.offset + 1;
         match self.pulled.iter_mut().find(|pulled| pulled.partition == at.partition) {
             Some(pulled) => *pulled = at,
             None => self.pulled.push(at),
@@ -78,39 +103,35 @@ impl Track {
             return;
         }
         self.seeks = seeks;
-        let known = self.done.keys().chain(self.next.keys()).chain(self.epochs.keys());
-        let partitions: Vec<u32> = known.copied().collect();
-        for partition in partitions {
-            let epoch = state.epoch(&self.row(partition));
-            self.forget(partition, epoch);
-        }
+        self.partitions.values_mut().for_each(|known| known.forget(state.epoch(&known.row)));
     }
 
     /// Whether a message is not from before a seek.
     fn is_of_its_epoch(&mut self, at: At, state: &State) -> bool {
         self.notice(state);
-        if !self.epochs.contains_key(&at.partition) {
-            let epoch = if self.dispatches { 0 } else { state.epoch(&self.row(at.partition)) };
-            self.forget(at.partition, epoch);
+        let dispatches = self.dispatches;
+        let partition = self.partition(at.partition);
+        if partition.epoch.is_none() {
+            partition.forget(if dispatches { 0 } else { state.epoch(&partition.row) });
         }
-        self.forget(at.partition, at.epoch);
-        self.epochs.get(&at.partition).is_none_or(|epoch| at.epoch >= *epoch)
+        partition.forget(at.epoch);
+        !partition.is_old(&at)
     }
 
-    /// What is known of a partition is of before this epoch, if that is a new one.
-    fn forget(&mut self, partition: u32, epoch: u32) {
-        let known = self.epochs.entry(partition).or_default();
-        if epoch > *known {
-            *known = epoch;
-            self.done.remove(&partition);
-            self.next.remove(&partition);
-        }
+    fn partition(&mut self, partition: u32) -> &mut Partition {
+        let (source, handler) = (&self.source, &self.handler);
+        self.partitions.entry(partition).or_insert_with(|| Partition {
+            row: place_row(source, handler, partition),
+            done: None,
+            next: i64::MIN,
+            epoch: None,
+        })
     }
 
     /// Whether something that was pulled since the position last moved is from before a seek.
     pub(crate) fn is_superseded(&mut self, state: &State) -> bool {
         self.notice(state);
-        self.pulled.iter().any(|at| self.epochs.get(&at.partition).is_some_and(|epoch| at.epoch < *epoch))
+        self.pulled.iter().any(|at| self.is_old(at))
     }
 
     /// Forgets what was pulled since the position last moved; those partitions of it that were not sought.
@@ -118,8 +139,11 @@ impl Track {
         self.notice(state);
         let pulled = std::mem::take(&mut self.pulled);
         self.count = 0;
-        let is_left = |at: &At| self.epochs.get(&at.partition).is_none_or(|epoch| at.epoch >= *epoch);
-        pulled.into_iter().filter(is_left).map(|at| at.partition).collect()
+        pulled.into_iter().filter(|at| !self.is_old(at)).map(|at| at.partition).collect()
+    }
+
+    fn is_old(&self, at: &At) -> bool {
+        self.partitions.get(&at.partition).is_some_and(|partition| partition.is_old(at))
     }
 
     pub(crate) fn last(&self) -> Option<At> {
@@ -129,7 +153,8 @@ impl Track {
     /// How many yields of the message in hand were done before this lane opened.
     pub(crate) fn yields(&self) -> u32 {
         let Some(at) = self.only() else { return 0 };
-        self.done.get(&at.partition).filter(|done| done.offset == at.offset).map_or(0, |done| done.yields)
+        let done = self.partitions.get(&at.partition).and_then(|partition| partition.done);
+        done.filter(|done| done.offset == at.offset).map_or(0, |done| done.yields)
     }
 
     /// The message in hand, if it is the only one since the position last moved.
@@ -146,32 +171,31 @@ impl Track {
     }
 
     /// The position in the midst of the message in hand.
-    pub(crate) fn at_yield(&mut self, yields: u32) -> Vec<(RowKey, Value)> {
-        let Some(At { partition, offset, epoch }) = self.only() else { return Vec::new() };
-        vec![(self.row(partition), Value::Place(Place { offset, yields, epoch }))]
+    pub(crate) fn at_yield(&mut self, yields: u32) -> Option<(RowKey, Value)> {
+        let At { partition, offset, epoch } = self.only()?;
+        Some((self.row(partition), Value::Place(Place { offset, yields, epoch })))
     }
 
-    /// The positions behind all that was pulled.
-    pub(crate) fn behind(&mut self) -> Vec<(RowKey, Value)> {
-        if self.dispatches {
-            return Vec::new();
+    /// Tells of the positions behind all that was pulled.
+    pub(crate) fn behind(&mut self, tell: impl FnMut(RowKey, Value)) {
+        if !self.dispatches && !self.pulled.is_empty() {
+            let pulled = std::mem::take(&mut self.pulled);
+            self.places_behind(&pulled, tell);
+            self.pulled = pulled;
         }
-        let pulled = std::mem::take(&mut self.pulled);
-        let places = self.places_behind(&pulled);
-        self.pulled = pulled;
-        places
     }
 
-    /// The positions behind these messages.
-    pub(crate) fn places_behind(&mut self, ats: &[At]) -> Vec<(RowKey, Value)> {
-        let place = |at: &At| Value::Place(Place { offset: at.offset + 1, yields: 0, epoch: at.epoch });
-        let mut places: Vec<_> = ats.iter().map(|at| (self.row(at.partition), place(at))).collect();
+    /// Tells of the positions behind these messages.
+    pub(crate) fn places_behind(&mut self, ats: &[At], mut tell: impl FnMut(RowKey, Value)) {
+        for At { partition, offset, epoch } in ats {
+            let place = Place { offset: offset + 1, yields: 0, epoch: *epoch };
+            tell(self.row(*partition), Value::Place(place));
+        }
         if let (Some(resumes), Some(at)) = (&self.resumes, ats.last())
             && let Some(position) = resumes.at(at.offset)
         {
-            places.push((resume_row(&self.source, &self.handler), Value::Bytes(position)));
+            tell(resume_row(&self.source, &self.handler), Value::Bytes(position));
         }
-        places
     }
 
     /// What was pulled, for other lanes to move their positions by.
@@ -187,7 +211,6 @@ impl Track {
     }
 
     fn row(&mut self, partition: u32) -> RowKey {
-        let (source, handler) = (&self.source, &self.handler);
-        self.rows.entry(partition).or_insert_with(|| place_row(source, handler, partition)).clone()
+        self.partition(partition).row.clone()
     }
 }

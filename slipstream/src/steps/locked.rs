@@ -3,21 +3,32 @@
 use super::shard::Shard;
 use super::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Some shards, locked: mostly one.
+/// Some shards, locked: mostly that of a row and that of a position, which take no allocation.
 pub(super) struct Locked<'a> {
-    pub(super) mask: u64,
-    pub(super) only: Option<MutexGuard<'a, Shard>>,
-    pub(super) more: Vec<MutexGuard<'a, Shard>>,
+    mask: u64,
+    few: [Option<MutexGuard<'a, Shard>>; FEW],
+    more: Vec<MutexGuard<'a, Shard>>,
 }
 
-impl Locked<'_> {
+const FEW: usize = 2;
+
+impl<'a> Locked<'a> {
+    /// Locks the shards whose bits are set, in the order of their numbers.
+    pub(super) fn new(mask: u64, shard: impl Fn(usize) -> MutexGuard<'a, Shard>) -> Self {
+        let mut left = mask;
+        let mut next = || {
+            let number = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (number < 64).then(|| shard(number))
+        };
+        Locked { mask, few: [next(), next()], more: std::iter::from_fn(next).collect() }
+    }
+
     pub(super) fn of(&mut self, part: usize) -> &mut Shard {
-        match &mut self.only {
-            Some(shard) => shard,
-            None => {
-                let before = self.mask & ((1_u64 << part) - 1);
-                &mut self.more[before.count_ones() as usize]
-            }
+        let before = (self.mask & ((1_u64 << part) - 1)).count_ones() as usize;
+        match self.few.get_mut(before) {
+            Some(Some(shard)) => shard,
+            _ => &mut self.more[before - FEW],
         }
     }
 }

@@ -194,9 +194,9 @@ impl Protocol {
     }
 
     /// Writes a row, when the step ends.
-    pub(crate) fn write(&self, txn: &mut Txn, row: &[u8], value: Option<Value>) {
+    pub(crate) fn write(&self, txn: &mut Txn, row: impl AsRef<[u8]> + Into<RowKey>, value: Option<Value>) {
         self.begin_epoch(txn);
-        txn.touch(self.hash(row), row).write = Some(value);
+        txn.touch(self.hash(row.as_ref()), row).write = Some(value);
     }
 
     pub(super) fn hash(&self, row: &[u8]) -> u64 {
@@ -234,12 +234,7 @@ impl Protocol {
     /// The shards of these rows, locked in the order of their numbers.
     fn lock_all(&self, hashes: impl Iterator<Item = u64>) -> Locked<'_> {
         let mask = hashes.fold(0_u64, |mask, hash| mask | 1 << self.part(hash));
-        if mask.count_ones() <= 1 {
-            let only = (mask != 0).then(|| lock(&self.parts[mask.trailing_zeros() as usize].0));
-            return Locked { mask, only, more: Vec::new() };
-        }
-        let numbers = (0..self.parts.len()).filter(|number| mask >> number & 1 == 1);
-        Locked { mask, only: None, more: numbers.map(|number| lock(&self.parts[number].0)).collect() }
+        Locked::new(mask, |number| lock(&self.parts[number].0))
     }
 
     /// Takes hold of all that the step touched or wants, all at once, if what it read still stands.

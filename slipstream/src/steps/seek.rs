@@ -110,7 +110,7 @@ impl Protocol {
         let epoch = self.seeks.load(Acquire) + 1;
         for (row, (hash, place)) in moved {
             if let Some(place) = place {
-                txn.touch(hash, &row).write = Some(Some(Value::Place(Place { epoch, ..place })));
+                txn.touch(hash, row.clone()).write = Some(Some(Value::Place(Place { epoch, ..place })));
             }
             sought.insert(row, epoch);
         }

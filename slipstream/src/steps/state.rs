@@ -226,10 +226,8 @@ impl State {
     }
 
     /// A position moves when the step ends.
-    pub(crate) fn places<'a>(&self, txn: &mut Txn, places: impl IntoIterator<Item = &'a (RowKey, Value)>) {
-        for (row, place) in places {
-            self.protocol.write(txn, row, Some(place.clone()));
-        }
+    pub(crate) fn move_place(&self, txn: &mut Txn, row: RowKey, place: Value) {
+        self.protocol.write(txn, row, Some(place));
     }
 
     /// Moves the positions of a partition's handlers when the step ends, as [`Protocol::seek`] says.
@@ -332,7 +330,7 @@ impl State {
             }
             is_onward
         });
-        self.places(&mut txn, onward);
+        onward.for_each(|(row, place)| self.move_place(&mut txn, row.clone(), place.clone()));
         // It reads nothing, and nobody holds what only an idle lane writes.
         self.tell(self.protocol.end(&mut txn, 0).wakes);
     }

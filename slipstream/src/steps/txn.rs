@@ -72,9 +72,9 @@ impl Txn {
     }
 
     /// The row as the step has it; noted now if it has not touched it before.
-    pub(super) fn touch(&mut self, hash: u64, row: &[u8]) -> &mut Touch {
-        let at = self.find(hash, row).unwrap_or_else(|| {
-            let held = self.held.iter().any(|(other, held)| *other == hash && held[..] == *row);
+    pub(super) fn touch(&mut self, hash: u64, row: impl AsRef<[u8]> + Into<RowKey>) -> &mut Touch {
+        let at = self.find(hash, row.as_ref()).unwrap_or_else(|| {
+            let held = self.held.iter().any(|(other, held)| *other == hash && held[..] == *row.as_ref());
             let near = Hint::default();
             self.touched.push(Touch { hash, row: row.into(), near, seen: None, write: None, held });
             let at = self.touched.len() - 1;

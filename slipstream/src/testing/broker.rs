@@ -83,8 +83,8 @@ impl Broker {
         let wrong = |error: Error| Error::new(ErrorKind::Codec, format!("in `{}`: {error}", topic.name()));
         self.log
             .contents(topic.name())
-            .iter()
-            .map(|raw| decode::<K, V, C>(raw, None).map_err(wrong))
+            .into_iter()
+            .map(|raw| decode::<K, V, C>(raw, None).map_err(|(error, _)| wrong(error)))
             .collect()
     }
 
@@ -110,7 +110,7 @@ impl Broker {
     /// # Errors
     /// If the topic refuses it.
     pub async fn write(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<()> {
-        use crate::log::{Log as _, Outgoing};
+        use crate::log::{Ack, Log as _, Outgoing};
         let bytes = |bytes: &[u8]| bytes::Bytes::copy_from_slice(bytes);
         let (key, value) = (key.map(bytes), value.map(bytes));
         let record = Outgoing {
@@ -122,7 +122,7 @@ impl Broker {
             timestamp: None,
         };
         let (done, written) = tokio::sync::oneshot::channel();
-        self.log.produce(record, Box::new(|written| drop(done.send(written))));
+        self.log.produce(record, Ack::once(|written| drop(done.send(written))));
         let gone = |error| Error::caused(ErrorKind::Log, "the topic went away", error);
         written.await.map_err(gone)?.map(drop)
     }

@@ -20,7 +20,7 @@ pub use record::{Record, TopicKey};
 
 use crate::codec::{Codec, Json, Opened, Opening};
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Outgoing, Written};
+use crate::log::{Ack, Outgoing, Written};
 use crate::scope;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -188,7 +188,7 @@ impl<K: TopicKey, V: 'static, C: Codec<V>> Topic<K, V, C> {
         }
         let (done, written) = tokio::sync::oneshot::channel();
         // Nobody to tell means that the caller went away.
-        current.app.log()?.produce(outgoing, Box::new(move |written| drop(done.send(written))));
+        current.app.log()?.produce(outgoing, Ack::once(move |written| drop(done.send(written))));
         let gone = |error| {
             Error::caused(ErrorKind::Log, "the log was closed before the record was delivered", error)
         };

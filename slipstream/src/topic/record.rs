@@ -164,11 +164,24 @@ impl<K: Key> TopicKey for Option<K> {
     }
 }
 
-/// Makes a record out of what was read, by the codec at work if there is one; the error says what is wrong with it.
+/// Makes a record out of what was read, by the codec at work if there is one; the error says what is wrong with it, and
+/// what was read comes back.
 pub(crate) fn decode<K: TopicKey, V, C: Codec<V>>(
-    raw: &Incoming,
+    raw: Incoming,
     codec: Option<&Opened<V>>,
-) -> Result<Record<K, V>> {
+) -> Result<Record<K, V>, (Error, Incoming)> {
+    match key_and_value::<K, V, C>(&raw, codec) {
+        Ok((key, value)) => {
+            let Incoming { partition, offset, key: raw_key, value: raw_value, headers, timestamp, .. } = raw;
+            let raw = Some((raw_key, raw_value));
+            let about = About { partition, offset, timestamp, headers: Headers(headers), raw };
+            Ok(Record { key, value, about })
+        }
+        Err(error) => Err((error, raw)),
+    }
+}
+
+fn key_and_value<K: TopicKey, V, C: Codec<V>>(raw: &Incoming, codec: Option<&Opened<V>>) -> Result<(K, V)> {
     let key = K::read(raw.key.as_deref()).ok_or_else(|| {
         let kind = std::any::type_name::<K>();
         let text = match raw.key {
@@ -179,14 +192,7 @@ pub(crate) fn decode<K: TopicKey, V, C: Codec<V>>(
     })?;
     let bytes = raw.value.as_deref();
     let value = codec.map_or_else(|| C::read(bytes), |codec| codec.read(bytes)).map_err(undecodable::<V>)?;
-    let about = About {
-        partition: raw.partition,
-        offset: raw.offset,
-        timestamp: raw.timestamp,
-        headers: Headers(raw.headers.clone()),
-        raw: Some((raw.key.clone(), raw.value.clone())),
-    };
-    Ok(Record { key, value, about })
+    Ok((key, value))
 }
 
 /// Says where a value is wrong, but not what stands there: the words of a codec that is not ours may hold a part of

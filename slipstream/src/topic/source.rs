@@ -9,7 +9,7 @@ use crate::log::{Delivery, Incoming};
 use crate::pulled::{At, Fault, Opened, Pulled};
 use crate::source::{Positions, Shared, Source, SourceId, TopicUse, Until};
 use futures_core::Stream;
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -144,8 +144,8 @@ impl<K: TopicKey, V, C: Codec<V>> Stream for Records<K, V, C> {
                 let (partition, offset, epoch) = (raw.partition, raw.offset, raw.epoch);
                 this.next.insert(partition, (offset + 1, epoch));
                 let at = Some(At { partition, offset, epoch });
-                let item = decode::<K, V, C>(&raw, this.codec.as_ref())
-                    .map_err(|error| Fault::new(error, Some(raw)));
+                let item = decode::<K, V, C>(raw, this.codec.as_ref())
+                    .map_err(|(error, raw)| Fault::new(error, Some(raw)));
                 return Poll::Ready(Some(Pulled { item, at }));
             }
             if let Some(until) = &mut this.until

@@ -31,7 +31,7 @@ pub(crate) fn write(log: &Arc<dyn Log>, records: Vec<Outgoing>) -> Vec<Result<Wr
     let count = records.len();
     for (at, record) in records.into_iter().enumerate() {
         let sender = sender.clone();
-        log.produce(record, Box::new(move |result| sender.send((at, result)).unwrap()));
+        log.produce(record, Ack::new(move |result| sender.send((at, result)).unwrap()));
     }
     log.flush();
     let acks: BTreeMap<_, _> = (0..count).map(|_| receiver.recv_timeout(PATIENCE).unwrap()).collect();

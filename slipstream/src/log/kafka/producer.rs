@@ -3,7 +3,7 @@
 use super::context::Voice;
 use super::settings::{self, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Ack, Outgoing, Written};
+use crate::log::{Ack, Outgoing, Told, Written};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -19,8 +19,8 @@ const SLICE: usize = 512;
 /// How long a closed producer collects what became of the records that it gave up.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
-/// What a record carries through librdkafka; the lock is there only to make it `Sync`.
-type Carried = Box<Mutex<Ack>>;
+/// What a record carries through librdkafka: its acknowledgement.
+type Carried = Arc<Told>;
 type Refused = (Ack, Error);
 
 /// What became of a record that was offered to librdkafka.
@@ -126,7 +126,7 @@ impl Producer {
 
     /// Offers a record to librdkafka, which copies it.
     fn send(&self, record: Outgoing, ack: Ack) -> Offered {
-        let mut message = BaseRecord::with_opaque_to(&record.topic, Box::new(Mutex::new(ack)));
+        let mut message = BaseRecord::with_opaque_to(&record.topic, ack.0);
         message.partition = record.partition.map(|partition| i32::try_from(partition).unwrap_or(i32::MAX));
         message.key = record.key.as_deref();
         message.payload = record.value.as_deref();
@@ -138,7 +138,7 @@ impl Producer {
             }));
         }
         let Err((error, message)) = self.client.send(message) else { return Offered::Taken };
-        let ack = message.delivery_opaque.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ack = Ack(message.delivery_opaque);
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) {
             return Offered::NoRoom(record, ack);
         }
@@ -219,7 +219,7 @@ impl Flight {
     fn refuse(&self, refused: impl IntoIterator<Item = Refused>) {
         for (ack, error) in refused {
             self.count.fetch_sub(1, Ordering::AcqRel);
-            ack(Err(error));
+            ack.tell(Err(error));
         }
     }
 
@@ -264,7 +264,6 @@ impl ProducerContext for Context {
             Err((error, message)) => Err(self.flight.error(message.topic(), error.clone())),
         };
         self.flight.count.fetch_sub(1, Ordering::AcqRel);
-        let ack = carried.into_inner().unwrap_or_else(PoisonError::into_inner);
-        ack(result);
+        Ack(carried).tell(result);
     }
 }

@@ -40,7 +40,7 @@ fn a_full_queue_neither_reorders_nor_drops() {
             scope.spawn(move || {
                 for i in 0..each {
                     let offsets = offsets.clone();
-                    let ack: Ack = Box::new(move |result: Result<Written>| {
+                    let ack = Ack::new(move |result: Result<Written>| {
                         offsets.lock().unwrap()[thread].push((i, result.unwrap().offset));
                     });
                     log.produce(
@@ -213,7 +213,7 @@ fn a_broker_that_is_not_there_holds_nobody_up() {
     assert!(start.elapsed() < Duration::from_secs(22), "{:?}", start.elapsed());
 
     let (sender, receiver) = std::sync::mpsc::channel();
-    log.produce(outgoing(&"t".into(), None, "x"), Box::new(move |result| sender.send(result).unwrap()));
+    log.produce(outgoing(&"t".into(), None, "x"), Ack::new(move |result| sender.send(result).unwrap()));
     let start = Instant::now();
     log.close(Duration::from_secs(1));
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());

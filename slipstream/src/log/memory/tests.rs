@@ -109,7 +109,7 @@ async fn no_append_is_missed() {
             let (log, topic) = (log.clone(), topic.clone());
             std::thread::spawn(move || {
                 for i in 0..count / 2 {
-                    log.produce(outgoing(&topic, None, ""), Box::new(|result| assert!(result.is_ok())));
+                    log.produce(outgoing(&topic, None, ""), Ack::new(|result| assert!(result.is_ok())));
                     if i % 64 == 0 {
                         std::thread::yield_now();
                     }

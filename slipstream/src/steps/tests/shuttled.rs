@@ -64,7 +64,7 @@ fn moves(protocol: &Protocol, store: &Store, from: u8, to: u8, holds: bool) {
             }
             for (key, value) in [(from, both[0].wrapping_sub(1)), (to, both[1].wrapping_add(1))] {
                 let value = Value::Bytes(value.to_be_bytes().to_vec().into());
-                protocol.write(&mut txn, &row(key), Some(value));
+                protocol.write(&mut txn, row(key), Some(value));
             }
             let mut outcome = Outcome::Done;
             if holds {

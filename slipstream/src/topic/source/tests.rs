@@ -5,7 +5,7 @@ use crate::codec::Json;
 use crate::ledger::Ledger;
 use crate::log::{Delivery, Incoming};
 use futures_util::StreamExt as _;
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::marker::PhantomData;
 
 fn record(offset: i64) -> Incoming {

@@ -177,7 +177,7 @@ impl World {
         let made = made(actor.item, &actor.seen, actor.id, actor.done).to_be_bytes().to_vec();
         for key in &actor.program.writes {
             let value = (!actor.program.deletes).then(|| Value::Bytes(made.clone().into()));
-            self.protocol.write(&mut actor.txn, &row(*key), value);
+            self.protocol.write(&mut actor.txn, row(*key), value);
         }
         if let Some((source, to)) = self.actors[index].program.seeks {
             self.stage_seek(index, source, to);
@@ -226,7 +226,7 @@ impl World {
             (done, _) => (done + 1, 0),
         };
         let place = Place { offset: next.0 as i64, yields: next.1, epoch: actor.epoch };
-        self.protocol.write(&mut actor.txn, &place_row(index), Some(Value::Place(place)));
+        self.protocol.write(&mut actor.txn, place_row(index), Some(Value::Place(place)));
         let mut ended = self.protocol.end(&mut actor.txn, actor.program.outputs);
         if ended.outcome == Outcome::Unknown {
             let (protocol, drained) = (&self.protocol, &self.drained.0);
