@@ -14,6 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Who writes takes acknowledgements with each of so many records: what librdkafka has allocated for a record on that
+/// thread is freed on it, too. On another thread both waited for the allocator's lock, which was a fifth of a count's cost.
+const OFTEN: usize = 64;
 /// How many records are moved out of the overflow before others get at its lock.
 const SLICE: usize = 512;
 /// How long a closed producer collects what became of the records that it gave up.
@@ -38,6 +41,9 @@ pub(super) struct Producer {
     flight: Arc<Flight>,
     room: usize,
     stopped: AtomicBool,
+    sent: AtomicUsize,
+    /// Whether those who write have taken acknowledgements lately.
+    attended: AtomicBool,
 }
 
 /// What the context and the producer share.
@@ -70,6 +76,8 @@ impl Producer {
             // A step may write more than one record, and what is under way must be enough for the network.
             room: settings.queue() / 2,
             stopped: AtomicBool::new(false),
+            sent: AtomicUsize::new(0),
+            attended: AtomicBool::new(false),
         });
         let polled = producer.clone();
         super::spawn("slipstream-kafka-producer", move || polled.poll(beside))?;
@@ -99,6 +107,10 @@ impl Producer {
             }
         };
         self.flight.refuse(refused);
+        if self.sent.fetch_add(1, Ordering::Relaxed).is_multiple_of(OFTEN) {
+            self.attended.store(true, Ordering::Relaxed);
+            self.client.poll(Duration::ZERO);
+        }
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -161,8 +173,13 @@ impl Producer {
     /// Runs acknowledgements until the producer is closed.
     fn poll(&self, beside: impl Fn()) {
         while !self.stopped.load(Ordering::Acquire) {
-            let full = self.flight.overflowing.load(Ordering::Acquire);
-            self.client.poll(Duration::from_millis(if full { 1 } else { 10 }));
+            if self.attended.swap(false, Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+                self.client.poll(Duration::ZERO);
+            } else {
+                let full = self.flight.overflowing.load(Ordering::Acquire);
+                self.client.poll(Duration::from_millis(if full { 1 } else { 10 }));
+            }
             self.drain();
             if self.fatal().is_some() {
                 self.fail();
