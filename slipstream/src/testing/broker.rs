@@ -84,7 +84,7 @@ impl Broker {
         self.log
             .contents(topic.name())
             .into_iter()
-            .map(|raw| decode::<K, V, C>(raw, None).map_err(|(error, _)| wrong(error)))
+            .map(|raw| decode::<K, V, C>(raw, None).map_err(|fault| wrong(fault.into_parts().0)))
             .collect()
     }
 

@@ -5,6 +5,7 @@ use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::keys::Key;
 use crate::lane::{Letter, RawLetter};
 use crate::log::Incoming;
+use crate::pulled::Fault;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
@@ -169,7 +170,7 @@ impl<K: Key> TopicKey for Option<K> {
 pub(crate) fn decode<K: TopicKey, V, C: Codec<V>>(
     raw: Incoming,
     codec: Option<&Opened<V>>,
-) -> Result<Record<K, V>, (Error, Incoming)> {
+) -> Result<Record<K, V>, Fault> {
     match key_and_value::<K, V, C>(&raw, codec) {
         Ok((key, value)) => {
             let Incoming { partition, offset, key: raw_key, value: raw_value, headers, timestamp, .. } = raw;
@@ -177,7 +178,7 @@ pub(crate) fn decode<K: TopicKey, V, C: Codec<V>>(
             let about = About { partition, offset, timestamp, headers: Headers(headers), raw };
             Ok(Record { key, value, about })
         }
-        Err(error) => Err((error, raw)),
+        Err(error) => Err(Fault::new(error, Some(raw))),
     }
 }
 

@@ -144,8 +144,7 @@ impl<K: TopicKey, V, C: Codec<V>> Stream for Records<K, V, C> {
                 let (partition, offset, epoch) = (raw.partition, raw.offset, raw.epoch);
                 this.next.insert(partition, (offset + 1, epoch));
                 let at = Some(At { partition, offset, epoch });
-                let item = decode::<K, V, C>(raw, this.codec.as_ref())
-                    .map_err(|(error, raw)| Fault::new(error, Some(raw)));
+                let item = decode::<K, V, C>(raw, this.codec.as_ref());
                 return Poll::Ready(Some(Pulled { item, at }));
             }
             if let Some(until) = &mut this.until
