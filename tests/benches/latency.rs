@@ -8,7 +8,7 @@
 
 mod bare;
 
-use bare::{Bench, flush, send, spread};
+use bare::{Bench, flush, median, send, spread};
 use rdkafka::Offset;
 use rdkafka::message::Message as _;
 use slipstream::prelude::*;
@@ -20,6 +20,8 @@ const RATE: f64 = 5_000.0;
 /// What comes earlier finds nothing warm.
 const WARM: Duration = Duration::from_secs(4);
 const PAIRS: usize = 5;
+/// How many times as long as through the loop a message may take.
+const BAR: f64 = 1.3;
 
 /// Of our clients, and so of the loop's.
 const CONSUMER: [(&str, &str); 3] =
@@ -70,7 +72,12 @@ fn main() -> slipstream::Result<()> {
         p50s.push(p50);
         p99s.push(p99);
     }
-    println!("latency: p50 ratio {}, p99 ratio {}; to be at most 1.3", spread(p50s), spread(p99s));
+    let worst = median(&mut p50s).max(median(&mut p99s));
+    println!("latency: p50 ratio {}, p99 ratio {}; to be at most {BAR}", spread(p50s), spread(p99s));
+    // Beside whatever else the machine does one pair says little; three times as long it says.
+    if is_short && worst > 3.0 * BAR {
+        return Err(std::io::Error::other("a message takes three times as long as it may").into());
+    }
     Ok(())
 }
 

@@ -3,6 +3,8 @@
 use crate::{kafka, machine};
 use anyhow::Result;
 
+/// Those that have a short form, which is a part of the test.
+pub(crate) const SHORT: [&str; 3] = ["cache", "count", "latency"];
 /// Those that need a broker.
 const ON_A_BROKER: [&str; 2] = ["count", "latency"];
 

@@ -47,9 +47,11 @@ pub(crate) fn run(strict: bool) -> Result<bool> {
     for name in chaos::NAMES {
         stage(&format!("chaos {name}"), &mut || chaos::short(name));
     }
-    stage("bench cache, one pair", &mut || {
-        if bench::run("cache", &["--short"])? { Ok(Outcome::Passed) } else { bail!("see the ratios above") }
-    });
+    for name in bench::SHORT {
+        stage(&format!("bench {name}, one pair"), &mut || {
+            if bench::run(name, &["--short"])? { Ok(Outcome::Passed) } else { bail!("see the ratios above") }
+        });
+    }
     stage("recipes", &mut || {
         let all_well = recipes::run(&[], strict, broker.as_ref())?;
         if all_well { Ok(Outcome::Passed) } else { bail!("see the differences above") }
