@@ -68,6 +68,20 @@ pub use source::{At, Resume, every, iter, lines};
 pub use step::Ctx;
 pub use topic::{Headers, Receipt, Record, Start, Topic, TopicKey, dead_letter};
 
+/// The blocks of the guide are examples as well.
+#[cfg(doctest)]
+mod guide {
+    macro_rules! chapters {
+        ($($name:ident $file:literal)*) => {
+            $(#[doc = include_str!(concat!("../../docs/src/", $file))] struct $name;)*
+        };
+    }
+    chapters! {
+        FirstApp "first-app.md" Concepts "concepts.md" Streams "streams.md" Topics "topics.md" State "state.md"
+        Failures "failures.md" Testing "testing.md" Running "running.md"
+    }
+}
+
 /// Runs an example of the documentation.
 #[doc(hidden)]
 pub fn doc_test(example: impl Future<Output = Result<()>>) {

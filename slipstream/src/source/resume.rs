@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::pulled::{At as Numbered, Fault, Opened, Pulled};
 use crate::source::kinds::{fn_name, identity};
 use futures_core::Stream;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -70,6 +70,39 @@ where
 
     fn open(name: &str, make: impl Fn() -> F + Send + Sync + 'static) -> Source<T> {
         source(SourceId::Private, name.to_owned(), move |resume| make()(resume))
+    }
+}
+
+/// As above, for iterators.
+pub struct AResumableIterator;
+
+#[diagnostic::do_not_recommend]
+impl<F, P, T, I> Shared<(AResumableIterator, P, I)> for F
+where
+    F: Fn(Resume<P>) -> I + Send + Sync + 'static,
+    P: Serialize + DeserializeOwned + Send + 'static,
+    T: Send + 'static,
+    I: IntoIterator<Item = At<P, T>, IntoIter: Send + 'static>,
+{
+    type Source = Source<T>;
+
+    fn share(&'static self) -> Source<T> {
+        source(identity::<F>(), fn_name::<F>(), |resume| stream::iter(self(resume)))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<F, P, T, I> Private<(AResumableIterator, P, I)> for F
+where
+    F: Fn(Resume<P>) -> I + 'static,
+    P: Serialize + DeserializeOwned + Send + 'static,
+    T: Send + 'static,
+    I: IntoIterator<Item = At<P, T>, IntoIter: Send + 'static>,
+{
+    type Item = T;
+
+    fn open(name: &str, make: impl Fn() -> F + Send + Sync + 'static) -> Source<T> {
+        source(SourceId::Private, name.to_owned(), move |resume| stream::iter(make()(resume)))
     }
 }
 
