@@ -3,10 +3,10 @@
 #[cfg(feature = "avro")]
 pub use crate::Avro;
 pub use crate::{
-    App, At, Cache, Channel, Config, Ctx, Error, EventTime, Flow, Headers, Key, One, Raw, Record, Result,
-    Resume, Running, Start, State, Text, Topic, accumulate, batch, chunks, dead_letter, dedup, enumerate,
-    every, filter, filter_map, handle, map, pairwise, print, scan, take, take_until, take_while, throttle,
-    values,
+    App, At, Cache, Channel, Checkpoint, Config, Ctx, Dependency, Downtime, Error, EventTime, Flow, Headers,
+    Key, One, Outage, Raw, Record, Result, Resume, Running, Start, State, Text, Topic, accumulate, batch,
+    chunks, dead_letter, dedup, enumerate, every, filter, filter_map, handle, map, pairwise, print, scan,
+    take, take_until, take_while, throttle, values,
 };
 pub use chrono::{DateTime, Local, Utc};
 pub use futures_core::Stream;

@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Gates;
 use crate::ledger::Ledger;
 use crate::log::{Ack, Log, Outgoing};
+use crate::pulled::At;
 use crate::steps::{Pending, Place, Queue, State, Txn, place_row};
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     queues: RwLock<BTreeMap<usize, Arc<Queue>>>,
     /// Tells of each handler how many messages its pipes keep until more comes.
     kept_by_pipes: Mutex<Vec<Box<dyn Fn() -> u64 + Send + Sync>>>,
+    /// Told when a lane has come to the end of its source: a source's name, or a handler's.
+    on_end: Mutex<Vec<Box<dyn Fn(&str) + Send + Sync>>>,
     /// Told what counts the outputs that a commit waits for, so that they are handed over at once.
     on_cut: Mutex<Vec<Box<dyn Fn(&Pending) + Send + Sync>>>,
     /// Tasks that work for lanes and caches, and go on when lanes have ended; `None` once the app is closed.
@@ -76,6 +79,7 @@ impl Shared {
             listeners: AtomicBool::new(false),
             queues: RwLock::default(),
             kept_by_pipes: Mutex::default(),
+            on_end: Mutex::default(),
             on_cut: Mutex::default(),
             workers: Mutex::new(Some(JoinSet::new())),
             runtime: Handle::current(),
@@ -211,6 +215,15 @@ impl Shared {
     }
 
     /// Adds one who is told when a commit waits for outputs.
+    pub(crate) fn on_end(&self, told: Box<dyn Fn(&str) + Send + Sync>) {
+        self.on_end.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+    }
+
+    /// A lane has come to the end of its source.
+    pub(crate) fn ended(&self, job: &str) {
+        self.on_end.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|told| told(job));
+    }
+
     pub(crate) fn on_cut(&self, hurry: Box<dyn Fn(&Pending) + Send + Sync>) {
         self.on_cut.lock().unwrap_or_else(PoisonError::into_inner).push(hurry);
     }
@@ -269,11 +282,22 @@ pub(crate) struct Current {
     pub(crate) step: Option<Arc<Gathered>>,
 }
 
+/// Where a step is.
+#[derive(Clone, Default)]
+pub(crate) struct Whereabouts {
+    pub(crate) handler: String,
+    pub(crate) source: Arc<str>,
+    /// The message in hand, of a source with positions.
+    pub(crate) at: Option<At>,
+}
+
 /// What a lane's step gathers until it ends; used for one step after another.
 pub(crate) struct Gathered {
     /// Whether there is anything to end: most steps never touch state, and need not lock for it.
     touched: AtomicBool,
     buffers: Mutex<Buffers>,
+    /// Tells where the step is.
+    whereabouts: OnceLock<Box<dyn Fn() -> Option<Whereabouts> + Send + Sync>>,
     /// The queues that its lane waits for before a step.
     fills: Arc<OnceLock<Vec<Arc<Queue>>>>,
 }
@@ -309,7 +333,18 @@ impl Buffers {
 impl Gathered {
     pub(crate) fn new(txn: Txn, fills: Arc<OnceLock<Vec<Arc<Queue>>>>) -> Arc<Self> {
         let buffers = Mutex::new(Buffers { txn, ..Buffers::default() });
-        Arc::new(Gathered { touched: AtomicBool::new(false), buffers, fills })
+        Arc::new(Gathered { touched: AtomicBool::new(false), buffers, whereabouts: OnceLock::new(), fills })
+    }
+
+    /// The lane's step says where it is.
+    pub(crate) fn told_by(&self, whereabouts: impl Fn() -> Option<Whereabouts> + Send + Sync + 'static) {
+        // Each has one step, which says it once.
+        let _ = self.whereabouts.set(Box::new(whereabouts));
+    }
+
+    /// The handler that the step is of, and the message that it has in hand.
+    pub(crate) fn whereabouts(&self) -> Whereabouts {
+        self.whereabouts.get().and_then(|tell| tell()).unwrap_or_default()
     }
 
     /// Whether its lane has waited until a queue had room.

@@ -269,7 +269,7 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
         // It is set once, here.
         let _ = about.fills.set(fills.filter_map(|channel| shared.queue(*channel)).collect());
     }
-    let jobs = jobs.into_iter().map(|job| counted(job, &writers, &fed, &downstream)).collect();
+    let jobs = jobs.into_iter().map(|job| counted(shared, job, &writers, &fed, &downstream)).collect();
     if !subscriptions.is_empty() {
         let (log, group) = (shared.log()?.clone(), shared.id.clone());
         blocking(move || log.subscribe(&group, subscriptions)).await?;
@@ -330,7 +330,13 @@ fn ends(
 
 /// Tells those who wait for this job when it has ended: who read a topic to its end that it writes to; and every channel, if
 /// it is fed by none.
-fn counted(job: Job, writers: &Writers, fed: &BTreeSet<String>, downstream: &Downstream) -> Job {
+fn counted(
+    shared: &Arc<Shared>,
+    job: Job,
+    writers: &Writers,
+    fed: &BTreeSet<String>,
+    downstream: &Downstream,
+) -> Job {
     let Job { name, is_source, future, writes } = job;
     let is_fed = fed.contains(&name);
     let counted: Vec<_> = writers
@@ -341,8 +347,14 @@ fn counted(job: Job, writers: &Writers, fed: &BTreeSet<String>, downstream: &Dow
         .map(|(_, waiting)| waiting.left.clone())
         .collect();
     counted.iter().for_each(|left| left.send_modify(|left| *left += 1));
+    let (app, ended) = (Arc::downgrade(shared), name.clone());
     let future = Box::pin(async move {
         let done = future.await;
+        if let (Ok(()), Some(app)) = (&done, app.upgrade())
+            && !app.gates.is_draining()
+        {
+            app.ended(&ended);
+        }
         counted.iter().for_each(|left| left.send_modify(|left| *left -= 1));
         done
     });

@@ -21,7 +21,7 @@ use crate::ledger::{Count, Messages, Outputs};
 use crate::log::Outgoing;
 use crate::policy::Policy;
 use crate::pulled::{At, Fault};
-use crate::scope::{Current, Gathered, Shared};
+use crate::scope::{Current, Gathered, Shared, Whereabouts};
 use crate::steps::{Queue, Txn, Value};
 use crate::store::RowKey;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -149,6 +149,13 @@ impl Branch {
 }
 
 impl Inner {
+    fn whereabouts(&self) -> Whereabouts {
+        let branch = &self.branches[self.active.load(Relaxed)];
+        let track = branch.track.as_ref().map(|track| track.lock().unwrap_or_else(PoisonError::into_inner));
+        let at = track.and_then(|track| track.last());
+        Whereabouts { handler: self.about.name.clone(), source: branch.source.clone(), at }
+    }
+
     /// How many messages lie in pipes that ask for more all the same.
     fn kept_by_pipes(&self) -> u64 {
         self.branches.iter().map(|branch| u64::from(branch.asked.load(Relaxed))).sum()
@@ -178,6 +185,8 @@ impl Step {
             faulty: AtomicBool::new(false),
         };
         let step = Step { inner: Arc::new(inner), branch: only };
+        let told = Arc::downgrade(&step.inner);
+        step.inner.gathered.told_by(move || Some(told.upgrade()?.whereabouts()));
         let asked = Arc::downgrade(&step.inner);
         app.asks(Box::new(move || asked.upgrade().map_or(0, |inner| inner.kept_by_pipes())));
         step

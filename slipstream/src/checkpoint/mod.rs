@@ -1,0 +1,352 @@
+//! Checkpoints: a stream waits for the streams that it depends on, and goes back where it went on without them.
+//!
+//! What is known of a dependency is a row of the state, read and written by the steps that beat and that check the pulse.
+//! A pause, a resume and whatever a callback seeks are effects of the same steps. Nothing here knows what the streams are.
+
+mod dependency;
+mod outage;
+mod rows;
+mod valve;
+
+pub use dependency::{Beat, Dependency};
+pub use outage::{Callback, Downtime, Outage};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::scope::{self, Current, Gathered, Shared, Slot};
+use chrono::{DateTime, Utc};
+use outage::report;
+use rows::{Down, Row, Rows};
+use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use valve::Valve;
+
+/// Keeps a stream in step with the streams that it depends on.
+///
+/// The handlers of a dependency call [`heartbeat`](Checkpoint::heartbeat) with the event time of what they have; those of
+/// the dependent stream call [`check_pulse`](Checkpoint::check_pulse) with that of theirs. Where a dependency has stayed
+/// further behind than its threshold it is *down*: the dependent's source is paused, and the first message of each
+/// partition that was handled in spite of it is noted. When the dependency has caught up, or its source has ended, the
+/// dependent goes on, and `on_recovery` is told where to go back to.
+///
+/// All of it is state: it is committed with the steps that make it, and is there after a restart.
+///
+/// ```
+/// # slipstream::doc_test(async {
+/// use slipstream::prelude::*;
+/// use slipstream::testing::{self, Input, Output};
+///
+/// static WEATHER: Input<i64> = Input::new("weather");
+/// static ACTIVITY: Topic<String, i64> = Topic::new("activity").start(Start::Earliest);
+/// static SEEN: Output<String> = Output::new("seen");
+/// static SYNC: Checkpoint =
+///     Checkpoint::new("activity", &[Dependency::new("weather", secs(60))]).on_recovery(&go_back);
+///
+/// async fn go_back(outage: Outage) -> Result<()> {
+///     ACTIVITY.seek(outage.offsets().clone()).await
+/// }
+///
+/// fn time(seconds: i64) -> DateTime<Utc> {
+///     DateTime::from_timestamp(seconds, 0).unwrap()
+/// }
+///
+/// #[handle(source = WEATHER)]
+/// async fn note(seconds: i64) -> Result<()> {
+///     SYNC.heartbeat(time(seconds)).await
+/// }
+///
+/// #[handle(source = ACTIVITY, sink = [SEEN])]
+/// async fn act(seconds: i64) -> Result<String> {
+///     Ok(match SYNC.check_pulse(time(seconds)).await? {
+///         Some(downtime) => format!("{seconds}, {downtime} behind"),
+///         None => format!("{seconds}"),
+///     })
+/// }
+///
+/// let app = testing::app().handler(note).handler(act).start().await?;
+/// app.feed(&WEATHER, [0])?;
+/// app.quiet().await;
+/// for seconds in [0, 90] {
+///     app.scope(ACTIVITY.send(("key".to_owned(), seconds))).await?;
+///     app.quiet().await;
+/// }
+/// assert_eq!(app.drain(&SEEN)?, ["0", "90, 0:01:30 behind"]);
+/// app.feed(&WEATHER, [90])?;
+/// app.quiet().await;
+/// assert_eq!(app.drain(&SEEN)?, ["90"]);
+/// # Ok(()) });
+/// ```
+pub struct Checkpoint {
+    name: &'static str,
+    dependencies: &'static [Dependency],
+    on_downtime: Option<&'static dyn Callback>,
+    on_recovery: Option<&'static dyn Callback>,
+    pauses: bool,
+    slot: Slot,
+}
+
+impl Checkpoint {
+    /// A checkpoint of this name, which its state goes by, over one dependency or several.
+    ///
+    /// # Panics
+    /// If the name is empty or has a 0 in it, or there is no dependency; for a static, when it is compiled.
+    #[track_caller]
+    pub const fn new(name: &'static str, dependencies: &'static [Dependency]) -> Self {
+        assert!(!dependencies.is_empty(), "a checkpoint has a dependency");
+        let name = crate::store::checked(name);
+        Checkpoint {
+            name,
+            dependencies,
+            on_downtime: None,
+            on_recovery: None,
+            pauses: true,
+            slot: Slot::new(),
+        }
+    }
+
+    /// Is called when a dependency goes down, within the step that found it.
+    ///
+    /// One that fails, panics or takes longer than 30 s is reported, and what goes on goes on. It is called again where its
+    /// step is made again.
+    #[must_use]
+    pub const fn on_downtime(mut self, callback: &'static dyn Callback) -> Self {
+        self.on_downtime = Some(callback);
+        self
+    }
+
+    /// Is called when no dependency is down any more, within the step that found it: what it seeks and writes is an effect
+    /// of that step. Failures are dealt with as those of [`on_downtime`](Checkpoint::on_downtime).
+    #[must_use]
+    pub const fn on_recovery(mut self, callback: &'static dyn Callback) -> Self {
+        self.on_recovery = Some(callback);
+        self
+    }
+
+    /// Leaves the dependent stream running while a dependency is down.
+    #[must_use]
+    pub const fn without_pause(mut self) -> Self {
+        self.pauses = false;
+        self
+    }
+
+    /// The checkpoint's name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Notes how far the only dependency is: the event time of a message of it, or the app's clock for `None`.
+    ///
+    /// # Errors
+    /// Outside of a handler; if there are several dependencies; if the state cannot be read.
+    ///
+    /// # Cancel safety
+    /// What was noted counts if the step ends.
+    pub async fn heartbeat(&'static self, at: impl Into<Option<DateTime<Utc>>>) -> Result<()> {
+        match self.dependencies {
+            [only] => self.beat(only, at.into()).await,
+            _ => {
+                let text = format!(
+                    "the checkpoint `{}` has several dependencies: say by `heartbeat_of` whose heartbeat it is",
+                    self.name
+                );
+                Err(Error::new(ErrorKind::Misuse, text))
+            }
+        }
+    }
+
+    /// Notes how far one of several dependencies is.
+    ///
+    /// # Errors
+    /// As [`heartbeat`](Checkpoint::heartbeat); if there is no dependency of that name.
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub async fn heartbeat_of(
+        &'static self,
+        dependency: &str,
+        at: impl Into<Option<DateTime<Utc>>>,
+    ) -> Result<()> {
+        let found = self.dependencies.iter().find(|known| known.name() == dependency);
+        let Some(found) = found else {
+            let text = format!("the checkpoint `{}` has no dependency `{dependency}`", self.name);
+            return Err(Error::new(ErrorKind::Misuse, text));
+        };
+        self.beat(found, at.into()).await
+    }
+
+    /// Notes how far the dependent stream is, by the event time of the message in hand, and says which dependencies are
+    /// down: `None` if all is well.
+    ///
+    /// # Errors
+    /// Outside of a handler; if handlers of another source have checked this pulse before; if the state cannot be read.
+    ///
+    /// # Cancel safety
+    /// What was noted counts if the step ends.
+    pub async fn check_pulse(&'static self, at: DateTime<Utc>) -> Result<Option<Downtime>> {
+        self.pulse(at, None).await
+    }
+
+    /// The same, with something that `on_recovery` is to be given: of an outage, what the first such call handed over.
+    ///
+    /// # Errors
+    /// As [`check_pulse`](Checkpoint::check_pulse); if the state cannot be encoded.
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub async fn check_pulse_with<S: Serialize>(
+        &'static self,
+        at: DateTime<Utc>,
+        state: &S,
+    ) -> Result<Option<Downtime>> {
+        let encoded = rmp_serde::to_vec_named(state).map_err(|error| {
+            let text = format!("the state for the checkpoint `{}` cannot be encoded", self.name);
+            Error::caused(ErrorKind::Codec, text, error)
+        })?;
+        self.pulse(at, Some(encoded)).await
+    }
+
+    async fn pulse(&'static self, at: DateTime<Utc>, given: Option<Vec<u8>>) -> Result<Option<Downtime>> {
+        let (app, step, valve) = self.here()?;
+        let here = step.whereabouts();
+        valve.watch(&app, &here.source);
+        let mut downtime = Downtime::default();
+        let mut fresh = Vec::new();
+        {
+            let mut buffers = step.touch();
+            let mut rows = Rows::new(self.name, &app.state, &mut buffers.txn);
+            let pulse = rows.pulse(at)?;
+            for dependency in self.dependencies {
+                let mut row = rows.read(dependency.name())?;
+                if row.beat.is_none() && dependency.seeds() {
+                    row.beat = Some(pulse);
+                }
+                let beat = Beat::new(row.beat, Some(pulse), dependency.threshold());
+                let behind = dependency.is_down(&beat);
+                if behind.is_none() && row.down.is_none() {
+                    rows.write(dependency.name(), &row)?;
+                    continue;
+                }
+                let is_new = row.down.is_none();
+                let down = row.down.get_or_insert_with(|| Down::new(here.source.to_string(), behind));
+                if let Some(place) = here.at {
+                    down.note(place.partition, place.offset);
+                }
+                down.state = down.state.take().or_else(|| given.clone());
+                downtime.add(dependency.name(), behind.unwrap_or_else(|| beat.behind()));
+                if is_new {
+                    fresh.push(Outage::of(self.name, dependency.name(), down));
+                }
+                rows.write(dependency.name(), &row)?;
+            }
+            if !fresh.is_empty() && self.pauses {
+                valve.pause(&app.state, &mut buffers.txn);
+            }
+        }
+        for outage in fresh {
+            tracing::info!(checkpoint = self.name, dependency = outage.dependency(), "a dependency is down");
+            report(&app.clock, self.on_downtime, outage).await;
+        }
+        Ok(downtime.if_any())
+    }
+
+    async fn beat(&'static self, dependency: &'static Dependency, at: Option<DateTime<Utc>>) -> Result<()> {
+        let (app, step, valve) = self.here()?;
+        let at = at.unwrap_or_else(|| app.clock.now());
+        let here = step.whereabouts();
+        valve.beats(dependency.name(), &here);
+        let over = {
+            let mut buffers = step.touch();
+            let mut rows = Rows::new(self.name, &app.state, &mut buffers.txn);
+            let mut row = rows.read(dependency.name())?;
+            row.beat = row.beat.max(Some(at.timestamp_micros()));
+            let beat = Beat::new(row.beat, rows.last_pulse()?, dependency.threshold());
+            let has_recovered = row.down.is_some() && dependency.has_recovered(&beat);
+            let over = if has_recovered { self.recover(&mut rows, dependency, &mut row)? } else { None };
+            rows.write(dependency.name(), &row)?;
+            if over.is_some() {
+                valve.resume(&app.state, &mut buffers.txn);
+            }
+            over
+        };
+        if let Some(outage) = over {
+            report(&app.clock, self.on_recovery, outage).await;
+        }
+        Ok(())
+    }
+
+    /// A dependency is not down any more. If no other is, the outage is over; else what it noted is of those.
+    fn recover(&self, rows: &mut Rows<'_>, dependency: &Dependency, row: &mut Row) -> Result<Option<Outage>> {
+        let Some(down) = row.down.take() else { return Ok(None) };
+        tracing::info!(checkpoint = self.name, dependency = dependency.name(), "a dependency has recovered");
+        for other in self.dependencies.iter().filter(|other| other.name() != dependency.name()) {
+            let mut row = rows.read(other.name())?;
+            if let Some(still) = &mut row.down {
+                still.join(&down);
+                rows.write(other.name(), &row)?;
+                return Ok(None);
+            }
+        }
+        Ok(Some(Outage::of(self.name, dependency.name(), &down)))
+    }
+
+    /// The source of a dependency has ended: nothing more of it will come, so that nobody waits for it any longer.
+    async fn ended(&'static self, app: Arc<Shared>, valve: Arc<Valve>, dependency: &'static Dependency) {
+        let over = app.state.outside(|txn| {
+            let mut rows = Rows::new(self.name, &app.state, txn);
+            let mut row = rows.read(dependency.name())?;
+            row.beat = Some(i64::MAX);
+            let over = self.recover(&mut rows, dependency, &mut row)?;
+            rows.write(dependency.name(), &row)?;
+            Ok(over)
+        });
+        match over {
+            Ok(Some(outage)) => {
+                // Outside of any step: what it seeks is sought at once, and so before the dependent goes on.
+                let inside = Current { app: app.clone(), step: None };
+                scope::enter(inside, report(&app.clock, self.on_recovery, outage)).await;
+                valve.set(false);
+            }
+            Ok(None) => {}
+            Err(error) => app.fail(error),
+        }
+    }
+
+    /// Where the caller is, and what this app keeps for the checkpoint.
+    fn here(&'static self) -> Result<(Arc<Shared>, Arc<Gathered>, Arc<Valve>)> {
+        let Current { app, step } = scope::current(|| format!("the checkpoint `{}`", self.name))?;
+        let Some(step) = step else {
+            let text = format!("the checkpoint `{}` is used by handlers: call it in one", self.name);
+            return Err(Error::new(ErrorKind::Misuse, text));
+        };
+        // A step that was read in may have to be made again.
+        app.uses_caches.store(true, Relaxed);
+        let valve = self.slot.of(&app, || Valve::new(self.name))?;
+        if valve.is_new() {
+            self.open(&app, &valve)?;
+        }
+        Ok((app, step, valve))
+    }
+
+    /// The first use in an app: what was down when the state was left is down still.
+    fn open(&'static self, app: &Arc<Shared>, valve: &Arc<Valve>) -> Result<()> {
+        for dependency in self.dependencies {
+            let stored = app.state.get(&rows::row(self.name, dependency.name()))?;
+            let row: Row =
+                stored.map_or_else(|| Ok(Row::default()), |stored| rows::decode(self.name, &stored))?;
+            if let Some(down) = row.down.filter(|_| self.pauses) {
+                valve.watch(app, &down.source);
+                valve.set(true);
+            }
+        }
+        let (weak, watched) = (Arc::downgrade(app), Arc::downgrade(valve));
+        app.on_end(Box::new(move |job| {
+            let (Some(app), Some(valve)) = (weak.upgrade(), watched.upgrade()) else { return };
+            for dependency in
+                self.dependencies.iter().filter(|dependency| valve.is_beaten_by(dependency.name(), job))
+            {
+                app.employ(self.ended(app.clone(), valve.clone(), dependency));
+            }
+        }));
+        Ok(())
+    }
+}
