@@ -1,7 +1,5 @@
-//! A join whose one side goes down: the other waits for it, and goes back to where it went on without it.
-//!
-//! `cargo run --example synchronization`; with `SLIPSTREAM_KAFKA_BOOTSTRAP_SERVERS=ADDRESS` and `--features kafka` its topic
-//! is on a broker.
+//! A join whose one side goes down: the other waits where it is more than an hour ahead, and goes back to where it went on
+//! alone. `cargo run --example synchronization`; on a broker with `--features kafka`, as `quakes`.
 
 use slipstream::prelude::*;
 
@@ -13,7 +11,6 @@ struct Message {
 
 static WEATHER: Cache<DateTime<Utc>, Message> = Cache::new("weather");
 static ACTIVITY: Topic<Option<String>, Message> = Topic::new("activity").start(Start::Earliest).until_end();
-/// The activity waits for the weather where that is more than an hour behind.
 static SYNC: Checkpoint = Checkpoint::new("activity", &[Dependency::new("weather", hours(1))])
     .on_downtime(&paused)
     .on_recovery(&go_back);
@@ -24,13 +21,12 @@ async fn paused(_: Outage) -> Result<()> {
 }
 
 async fn go_back(outage: Outage) -> Result<()> {
-    let offsets = outage.offsets();
-    println!("\tDowntime resolved, going back to offset {offsets:?} for reprocessing.");
-    ACTIVITY.seek(offsets.clone()).await
+    println!("\tDowntime resolved, going back to offset {:?} for reprocessing.", outage.offsets());
+    ACTIVITY.seek(outage.offsets().clone()).await
 }
 
 /// What it yields ends a step of its own: the others see it while the stream is down.
-#[handle(source = weather, sink = [WEATHER])]
+#[handle(source = messages(millis(0), WEATHERS), sink = [WEATHER])]
 async fn note(message: Message) -> Result<impl Stream<Item = (DateTime<Utc>, Message)>> {
     SYNC.heartbeat(message.timestamp).await?;
     let breaks_down = slipstream::iter((message.value == "⛅").then_some(()));
@@ -43,7 +39,8 @@ async fn note(message: Message) -> Result<impl Stream<Item = (DateTime<Utc>, Mes
     })))
 }
 
-#[handle(source = activity, sink = [ACTIVITY])]
+/// Half a period behind the weather, so that no line depends on luck.
+#[handle(source = messages(PERIOD / 2, ACTIVITIES), sink = [ACTIVITY])]
 fn produce(message: Message) -> (Option<String>, Message) {
     (None, message)
 }
@@ -61,33 +58,22 @@ async fn join(activity: &Message) -> Result<String> {
 
 #[slipstream::main]
 async fn main() -> slipstream::Result<()> {
-    let state = tempfile::tempdir()?;
-    let config = Config::new()
-        .set("kafka.bootstrap.servers", "memory")
-        .set("state.dir", state.path().to_string_lossy());
-    let topic = format!("activity-{}", std::process::id());
-    App::collected().config(config.set("topic.activity.name", topic)).run().await
+    let (state, topic) = (tempfile::tempdir()?, format!("activity-{}", std::process::id()));
+    let config = Config::new().set("kafka.bootstrap.servers", "memory").set("topic.activity.name", topic);
+    App::collected().config(config.set("state.dir", state.path().to_string_lossy())).run().await
 }
 
-/// The time between two messages of a stream.
 const PERIOD: Duration = millis(500);
+const WEATHERS: [(&str, &str); 4] = [("10:00", "🌞"), ("11:00", "⛅"), ("12:00", "🌦️"), ("13:00", "🌧")];
+const ACTIVITIES: [(&str, &str); 4] =
+    [("10:30", "swimming"), ("11:30", "walking home"), ("12:30", "shopping"), ("13:10", "lunch")];
 
-fn weather() -> impl Stream<Item = Result<Message>> {
-    messages(millis(0), [("10:00", "🌞"), ("11:00", "⛅"), ("12:00", "🌦️"), ("13:00", "🌧")])
-}
-
-/// Half a period behind the weather, so that no line depends on luck.
-fn activity() -> impl Stream<Item = Result<Message>> {
-    let activities =
-        [("10:30", "swimming"), ("11:30", "walking home"), ("12:30", "shopping"), ("13:10", "lunch")];
-    messages(PERIOD / 2, activities)
-}
-
-/// One for each period, the first a little late.
-fn messages(late: Duration, messages: [(&str, &str); 4]) -> impl Stream<Item = Result<Message>> {
-    let messages = messages.map(|(time, value)| (format!("2023-01-01T{time}:00Z"), value.to_owned()));
-    slipstream::iter(messages).enumerate().then(move |(n, (time, value))| async move {
-        tokio::time::sleep(if n == 0 { late } else { PERIOD }).await;
-        Ok(Message { timestamp: time.parse()?, value })
+fn messages(
+    late: Duration,
+    messages: [(&'static str, &'static str); 4],
+) -> impl Stream<Item = Result<Message>> {
+    every(PERIOD).zip(slipstream::iter(messages)).then(move |(_, (time, value))| async move {
+        tokio::time::sleep(late).await;
+        Ok(Message { timestamp: format!("2023-01-01T{time}:00Z").parse()?, value: value.to_owned() })
     })
 }

@@ -80,7 +80,7 @@ mod guide {
     }
     chapters! {
         FirstApp "first-app.md" Concepts "concepts.md" Streams "streams.md" Topics "topics.md" State "state.md"
-        Failures "failures.md" Testing "testing.md" Running "running.md"
+        Checkpoints "checkpoints.md" Failures "failures.md" Testing "testing.md" Running "running.md"
     }
 }
 

@@ -10,6 +10,7 @@ mod bounds;
 mod cache_codecs;
 mod caches;
 mod channels;
+mod checkpoints;
 mod common;
 mod drains;
 mod exactness;

@@ -18,7 +18,14 @@ pub struct Dependency {
     recovered_if: Option<fn(&Beat) -> bool>,
 }
 
-/// How far a dependency and its dependent are.
+/// How far a dependency and its dependent are, for a check of the user's own.
+///
+/// ```
+/// use slipstream::prelude::*;
+/// /// Down as soon as it is behind at all.
+/// const STRICT: Dependency =
+///     Dependency::new("strict", secs(0)).down_if(|beat| Some(beat.behind()).filter(|behind| !behind.is_zero()));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Beat {
     beat: Option<i64>,

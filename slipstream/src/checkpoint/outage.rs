@@ -16,6 +16,15 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which dependencies are down, and how far behind each is; shown as the longest of these, in hours, minutes and seconds.
+///
+/// [`Checkpoint::check_pulse`](crate::Checkpoint::check_pulse) returns it.
+///
+/// ```
+/// use slipstream::prelude::*;
+/// fn says(downtime: &Downtime) -> String {
+///     format!("{downtime} behind, and the weather {:?}", downtime.of("weather"))
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Downtime(BTreeMap<&'static str, Duration>);
 
@@ -46,7 +55,15 @@ impl fmt::Display for Downtime {
     }
 }
 
-/// The time in which a dependency was down.
+/// The time in which a dependency was down, as callbacks are told of it.
+///
+/// ```
+/// use slipstream::prelude::*;
+/// async fn say(outage: Outage) -> Result<()> {
+///     println!("{} was {:?} behind; going back to {:?}", outage.dependency(), outage.downtime(), outage.offsets());
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Outage {
     checkpoint: &'static str,
@@ -94,6 +111,16 @@ impl Outage {
 }
 
 /// What a checkpoint calls: any `async fn` of an [`Outage`].
+///
+/// ```
+/// use slipstream::prelude::*;
+/// async fn say(outage: Outage) -> Result<()> {
+///     println!("{} is down", outage.dependency());
+///     Ok(())
+/// }
+///
+/// static SYNC: Checkpoint = Checkpoint::new("sync", &[Dependency::new("weather", hours(1))]).on_downtime(&say);
+/// ```
 pub trait Callback: Sync {
     /// Calls it.
     fn call(&self, outage: Outage) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;

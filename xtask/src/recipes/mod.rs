@@ -45,6 +45,8 @@ const RECIPES: &[Recipe] = &[
     Recipe { name: "avro_codec", check: Check::Alone(|| as_expected("avro_codec")) },
     Recipe { name: "aggregations", check: Check::Alone(|| as_expected("aggregations")) },
     Recipe { name: "joins", check: Check::Alone(|| as_expected("joins")) },
+    Recipe { name: "synchronization", check: Check::Alone(|| as_expected("synchronization")) },
+    Recipe { name: "synchronization-kafka", check: Check::Kafka(synchronized) },
     Recipe { name: "quakes", check: Check::Alone(quakes::in_memory) },
     Recipe { name: "quakes-kafka", check: Check::Kafka(quakes::two_commands) },
     Recipe { name: "quakes-killed", check: Check::Kafka(quakes::killed) },
@@ -102,12 +104,25 @@ fn build(kafka: bool) -> Result<()> {
     machine::run(machine::cargo(&["build", "--examples"]).args(build).args(more))
 }
 
+/// The same transcript with the topic on a broker.
+fn synchronized(broker: &str) -> Result<()> {
+    let example = Example::new("synchronization")?.env(kafka::ADDRESS, broker);
+    prints_as_expected(
+        "synchronization",
+        example.env("SLIPSTREAM_APP_ID", &format!("sync-{}", machine::random())),
+    )
+}
+
 /// An example that ends by itself and prints what `examples/expected/NAME.txt` says.
 fn as_expected(name: &str) -> Result<()> {
+    prints_as_expected(name, Example::new(name)?)
+}
+
+fn prints_as_expected(name: &str, example: Example) -> Result<()> {
     let path = machine::root().join(format!("examples/expected/{name}.txt"));
     let expected = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}: write there what the recipe prints", path.display()))?;
-    let ended = Example::new(name)?.run(Duration::from_secs(30))?;
+    let ended = example.run(Duration::from_secs(30))?;
     ended.with_code(0)?;
     compare::same(&expected, &ended.lines)
 }

@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["testing", "run"],
     &["app"],
     &["handler", "pipe"],
-    &["topic", "avro", "cache", "channel"],
+    &["topic", "avro", "cache", "channel", "checkpoint"],
     &["source", "sink"],
     &["lane"],
     &["flow"],
