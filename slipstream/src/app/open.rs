@@ -103,20 +103,22 @@ fn open(
     topics: bool,
     keeps: bool,
 ) -> Result<Opened> {
-    let servers = config.get("kafka.bootstrap.servers").filter(|_| topics || given.1.is_some());
-    let in_memory = servers == Some("memory") && given.1.is_none();
+    // Also where no handler names a topic: one may send to it all the same, and so may who is outside.
+    let can_connect = |servers: &&str| *servers == "memory" || cfg!(feature = "kafka");
+    let servers = config.get("kafka.bootstrap.servers").filter(|servers| topics || can_connect(servers));
+    let in_memory = topics && servers == Some("memory") && given.1.is_none();
     let temporary = match &given.0 {
         None if in_memory => Some(temporary_directory(config)?),
         _ => None,
     };
+    if in_memory {
+        tracing::info!(
+            "topics are in memory: their records, the positions in them and the caches end with this process"
+        );
+    }
     let log: Option<Arc<dyn Log>> = match (given.1, servers) {
         (Some(log), _) => Some(log),
-        (None, Some("memory")) => {
-            tracing::info!(
-                "topics are in memory: their records, the positions in them and the caches end with this process"
-            );
-            Some(Arc::new(MemoryLog::new(1)))
-        }
+        (None, Some("memory")) => Some(Arc::new(MemoryLog::new(1))),
         (None, Some(_)) => Some(connect(config)?),
         (None, None) => None,
     };
