@@ -1,5 +1,6 @@
 //! What holds of topics wherever they lie: `it` runs all of it over memory, `kafka` over a broker.
 
+pub(crate) mod partitions;
 pub(crate) mod sending;
 pub(crate) mod start;
 
@@ -7,7 +8,7 @@ use slipstream::prelude::*;
 
 /// The topics of these tests, by their names in the program.
 #[allow(dead_code)] // only a broker's need names of their own
-pub(crate) const TOPICS: [&str; 3] = ["from-offsets", "from-nowhere", "sent-unnamed"];
+pub(crate) const TOPICS: [&str; 5] = ["from-offsets", "from-nowhere", "sent-unnamed", "parted", "parted-on"];
 
 /// Makes apps over the same topics, in the same group, with the same state.
 pub(crate) type Place = Box<dyn Fn() -> App + Send + Sync>;
@@ -18,6 +19,10 @@ macro_rules! over {
         $crate::both::over!(
             $place;
             start, an_offset_is_where_reading_starts_once;
+            partitions, each_partition_has_a_lane_and_a_pipe_of_its_own;
+            partitions, a_partitions_pipe_holds_only_its_own_position_back;
+            partitions, lanes_of_partitions_are_exact_over_aborts;
+            partitions, a_lane_that_fails_drains_the_others_and_each_position_is_kept;
             sending, an_app_whose_handlers_name_no_topic_sends_all_the_same
         );
     };

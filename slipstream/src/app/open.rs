@@ -259,7 +259,8 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
             Positions::None | Positions::Topic(_) => {}
         }
         let topic = Mutex::new(topic);
-        let opening = Opening { app: shared.clone(), name, topic, resumes, readers, roots: waits_for };
+        let (app, assigned) = (shared.clone(), watch::channel(None).0);
+        let opening = Opening { app, name, topic, assigned, resumes, readers, roots: waits_for };
         let what = format!("the source `{}`, or a pipe behind it,", opening.name);
         jobs.extend(unwound(&what, || lane.open(&opening))?);
     }
