@@ -2,13 +2,15 @@
 
 pub(crate) mod partitions;
 pub(crate) mod sending;
+pub(crate) mod settings;
 pub(crate) mod start;
 
 use slipstream::prelude::*;
 
 /// The topics of these tests, by their names in the program.
 #[allow(dead_code)] // only a broker's need names of their own
-pub(crate) const TOPICS: [&str; 5] = ["from-offsets", "from-nowhere", "sent-unnamed", "parted", "parted-on"];
+pub(crate) const TOPICS: [&str; 6] =
+    ["from-offsets", "from-nowhere", "sent-unnamed", "parted", "parted-on", "shaped"];
 
 /// Makes apps over the same topics, in the same group, with the same state.
 pub(crate) type Place = Box<dyn Fn() -> App + Send + Sync>;
@@ -23,6 +25,7 @@ macro_rules! over {
             partitions, a_partitions_pipe_holds_only_its_own_position_back;
             partitions, lanes_of_partitions_are_exact_over_aborts;
             partitions, a_lane_that_fails_drains_the_others_and_each_position_is_kept;
+            settings, settings_say_whether_a_topic_is_made_and_how;
             sending, an_app_whose_handlers_name_no_topic_sends_all_the_same
         );
     };

@@ -26,14 +26,14 @@ const BATCHES: usize = 4;
 pub(super) async fn start(mut app: App) -> Result<Running> {
     let plan = preflight::plan(&app);
     preflight::check(&app, &plan)?;
-    let uses_topics = plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Topic(_)));
+    let topics = plan.needs.topics();
     // An app that keeps nothing leaves no trace; one that does finds out before its first message that it cannot.
     let keeps = plan.lanes.iter().any(|lane| lane.has_positions())
         || plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Cache(_)));
     let given = (app.store.take(), app.log.take());
     let (store, log, temporary) = blocking({
         let config = app.config.clone();
-        move || open(&config, given, uses_topics, keeps)
+        move || open(&config, given, &topics, keeps)
     })
     .await
     .map_err(not_started)?;
@@ -100,13 +100,14 @@ fn not_started(error: Error) -> Error {
 fn open(
     config: &Config,
     given: (Option<Arc<Store>>, Option<Arc<dyn Log>>),
-    topics: bool,
+    topics: &BTreeSet<&str>,
     keeps: bool,
 ) -> Result<Opened> {
     // Also where no handler names a topic: one may send to it all the same, and so may who is outside.
     let can_connect = |servers: &&str| *servers == "memory" || cfg!(feature = "kafka");
-    let servers = config.get("kafka.bootstrap.servers").filter(|servers| topics || can_connect(servers));
-    let in_memory = topics && servers == Some("memory") && given.1.is_none();
+    let servers =
+        config.get("kafka.bootstrap.servers").filter(|servers| !topics.is_empty() || can_connect(servers));
+    let in_memory = !topics.is_empty() && servers == Some("memory") && given.1.is_none();
     let temporary = match &given.0 {
         None if in_memory => Some(temporary_directory(config)?),
         _ => None,
@@ -119,7 +120,7 @@ fn open(
     let log: Option<Arc<dyn Log>> = match (given.1, servers) {
         (Some(log), _) => Some(log),
         (None, Some("memory")) => Some(Arc::new(MemoryLog::new(1))),
-        (None, Some(_)) => Some(connect(config)?),
+        (None, Some(_)) => Some(connect(config, topics)?),
         (None, None) => None,
     };
     let store = match (given.0, &temporary) {
@@ -140,13 +141,19 @@ fn temporary_directory(config: &Config) -> Result<tempfile::TempDir> {
 }
 
 #[cfg(feature = "kafka")]
-fn connect(config: &Config) -> Result<Arc<dyn Log>> {
-    let settings: Vec<(String, String)> = config.below("kafka.").into_iter().collect();
-    Ok(Arc::new(crate::log::kafka::KafkaLog::connect(&settings)?))
+fn connect(config: &Config, topics: &BTreeSet<&str>) -> Result<Arc<dyn Log>> {
+    let of_topic = |name: &&str| {
+        let mut own = config.below(&format!("topic.{name}."));
+        let on_broker = own.remove("name").unwrap_or_else(|| (*name).to_owned());
+        own.remove("create.partitions"); // which has been read
+        (on_broker, own)
+    };
+    let topics = topics.iter().map(of_topic).collect();
+    Ok(Arc::new(crate::log::kafka::KafkaLog::connect(config.below("kafka."), topics)?))
 }
 
 #[cfg(not(feature = "kafka"))]
-fn connect(_: &Config) -> Result<Arc<dyn Log>> {
+fn connect(_: &Config, _: &BTreeSet<&str>) -> Result<Arc<dyn Log>> {
     Err(Error::new(ErrorKind::Preflight, "slipstream was built without the feature `kafka`"))
 }
 

@@ -376,8 +376,9 @@ fn kafka_conforms() {
         eprintln!("skipped: SLIPSTREAM_TEST_KAFKA names no broker");
         return;
     };
-    let settings = [("bootstrap.servers".to_owned(), servers)];
-    in_runtime(|| suite(&|| Arc::new(kafka::KafkaLog::connect(&settings).unwrap())));
+    let settings = BTreeMap::from([("bootstrap.servers".to_owned(), servers)]);
+    let connect = || kafka::KafkaLog::connect(settings.clone(), kafka::TopicSettings::new()).unwrap();
+    in_runtime(|| suite(&|| Arc::new(connect())));
 }
 
 fn in_runtime(test: impl FnOnce()) {

@@ -200,20 +200,38 @@ impl Definition {
     fn ensure(&self, app: &Shared) -> Result<Arc<str>> {
         let name = app.topic_name(self.name);
         let log = app.log()?;
-        let partitions = match (log.partitions(&name)?, self.partitions) {
+        let asked = self.asked(app)?;
+        let partitions = match (log.partitions(&name)?, asked) {
             (Some(found), Some(asked)) if found != asked => {
-                let text = format!("the topic `{name}` has {found} partitions, and the program says {asked}");
+                let by = if self.partitions == Some(asked) { "the program says" } else { "its settings say" };
+                let text = format!("the topic `{name}` has {found} partitions, and {by} {asked}");
                 return Err(Error::new(ErrorKind::Log, text));
             }
             (Some(found), _) => found,
+            (None, _) if app.config.get("topics.create") == Some("false") => {
+                let text =
+                    format!("the topic `{name}` is not there, and `topics.create` is `false`: make it first");
+                return Err(Error::new(ErrorKind::Log, text));
+            }
             (None, asked) => {
                 let partitions = asked.unwrap_or(PARTITIONS);
                 log.create(&name, partitions)?;
+                tracing::info!("the topic `{name}` was not there, and was made with {partitions} partitions");
                 partitions
             }
         };
         self.start.check(&name, partitions)?;
         Ok(name)
+    }
+
+    /// How many partitions it is to have, by the settings or else by the program.
+    fn asked(&self, app: &Shared) -> Result<Option<u32>> {
+        let setting = format!("topic.{}.create.partitions", self.name);
+        let Some(text) = app.config.get(&setting) else { return Ok(self.partitions) };
+        let number = text.trim().parse().ok().filter(|number| *number > 0);
+        number.map(Some).ok_or_else(|| {
+            Error::new(ErrorKind::Preflight, format!("`{setting}` is a number of partitions, from 1 on"))
+        })
     }
 }
 
