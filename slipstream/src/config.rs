@@ -24,6 +24,7 @@ use std::time::Duration;
 /// | `avro.registry.register` | whether schemas that are missing there are registered: `true` or `false` | `true` |
 /// | `topics.create` | whether topics that are missing are made: `true` or `false`, which makes them preflight errors | `true` |
 /// | `topic.NAME.name` | what the topic is called on the broker | `NAME` |
+/// | `topic.NAME.dry` | whether what is sent to it counts as delivered and goes nowhere: `true` or `false` | as [`Topic::dry`](crate::Topic::dry) |
 /// | `topic.NAME.create.partitions` | how many partitions it gets if it is missing; above [`Topic::partitions`](crate::Topic::partitions) | 1 |
 /// | `topic.NAME.create.replication.factor` | how many brokers then store it | the broker's |
 /// | `topic.NAME.create.*` | the broker's settings that it is then made with, such as `cleanup.policy` | the broker's |

@@ -9,8 +9,17 @@ use slipstream::prelude::*;
 
 /// The topics of these tests, by their names in the program.
 #[allow(dead_code)] // only a broker's need names of their own
-pub(crate) const TOPICS: [&str; 6] =
-    ["from-offsets", "from-nowhere", "sent-unnamed", "parted", "parted-on", "shaped"];
+pub(crate) const TOPICS: [&str; 9] = [
+    "from-offsets",
+    "from-nowhere",
+    "sent-unnamed",
+    "parted",
+    "parted-on",
+    "shaped",
+    "dried",
+    "burnt",
+    "told",
+];
 
 /// Makes apps over the same topics, in the same group, with the same state.
 pub(crate) type Place = Box<dyn Fn() -> App + Send + Sync>;
@@ -26,6 +35,8 @@ macro_rules! over {
             partitions, lanes_of_partitions_are_exact_over_aborts;
             partitions, a_lane_that_fails_drains_the_others_and_each_position_is_kept;
             settings, settings_say_whether_a_topic_is_made_and_how;
+            sending, nothing_goes_to_a_dry_topic_and_all_is_counted;
+            sending, what_describes_a_record_and_tombstones_arrive_as_they_were_sent;
             sending, an_app_whose_handlers_name_no_topic_sends_all_the_same
         );
     };

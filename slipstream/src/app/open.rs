@@ -145,7 +145,7 @@ fn connect(config: &Config, topics: &BTreeSet<&str>) -> Result<Arc<dyn Log>> {
     let of_topic = |name: &&str| {
         let mut own = config.below(&format!("topic.{name}."));
         let on_broker = own.remove("name").unwrap_or_else(|| (*name).to_owned());
-        own.remove("create.partitions"); // which has been read
+        own.retain(|key, _| !["create.partitions", "dry"].contains(&&**key)); // which the topic itself has read
         (on_broker, own)
     };
     let topics = topics.iter().map(of_topic).collect();

@@ -76,7 +76,7 @@ impl Ack {
         })
     }
 
-    pub(in crate::log) fn tell(&self, result: Result<Written>) {
+    pub(crate) fn tell(&self, result: Result<Written>) {
         (self.0)(result);
     }
 }

@@ -155,6 +155,7 @@ pub(crate) struct Definition {
     pub(crate) start: Start,
     pub(crate) until_end: bool,
     pub(crate) partitions: Option<u32>,
+    pub(crate) dry: bool,
     pub(crate) slot: Slot,
 }
 
@@ -171,7 +172,14 @@ const PARTITIONS: u32 = 1;
 
 impl Definition {
     pub(crate) const fn new(name: &'static str) -> Self {
-        Definition { name, start: Start::Latest, until_end: false, partitions: None, slot: Slot::new() }
+        Definition {
+            name,
+            start: Start::Latest,
+            until_end: false,
+            partitions: None,
+            dry: false,
+            slot: Slot::new(),
+        }
     }
 
     /// For preflight.
@@ -200,6 +208,17 @@ impl Definition {
     fn ensure(&self, app: &Shared) -> Result<Arc<str>> {
         let name = app.topic_name(self.name);
         let log = app.log()?;
+        let dry = format!("topic.{}.dry", self.name);
+        let dry = match app.config.get(&dry) {
+            None => self.dry,
+            Some("true") => true,
+            Some("false") => false,
+            Some(_) => return Err(Error::new(ErrorKind::Preflight, format!("`{dry}` is `true` or `false`"))),
+        };
+        if dry {
+            app.is_dry(&name);
+            tracing::info!("the topic `{name}` is dry: nothing is written to it");
+        }
         let asked = self.asked(app)?;
         let partitions = match (log.partitions(&name)?, asked) {
             (Some(found), Some(asked)) if found != asked => {
@@ -208,6 +227,7 @@ impl Definition {
                 return Err(Error::new(ErrorKind::Log, text));
             }
             (Some(found), _) => found,
+            (None, _) if dry => return Ok(name),
             (None, _) if app.config.get("topics.create") == Some("false") => {
                 let text =
                     format!("the topic `{name}` is not there, and `topics.create` is `false`: make it first");

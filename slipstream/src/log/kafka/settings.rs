@@ -121,7 +121,7 @@ impl Settings {
                 } else if is_of(ONLY_CONSUMER) {
                     "is set for all topics, as `kafka.*`: one consumer reads them".to_owned()
                 } else if !is_of(ONLY_PRODUCER) {
-                    let known = ["name", "create.partitions", COPIES].into_iter();
+                    let known = ["name", "dry", "create.partitions", COPIES].into_iter();
                     let near = near(key, known.chain(ONLY_PRODUCER.split_whitespace()));
                     format!("is not what one topic can have{near}")
                 } else {
