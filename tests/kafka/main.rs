@@ -8,6 +8,7 @@
 mod avro;
 #[path = "../both/mod.rs"]
 mod both;
+mod rebalance;
 
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, Output};
@@ -31,7 +32,7 @@ fn app(name: &str) -> Option<(App, Config)> {
         .set("kafka.bootstrap.servers", servers)
         .set("app.id", unique.clone())
         .set("state.dir", state.to_string_lossy());
-    for topic in ["words", "totals", "dead", "sent", "weather"].into_iter().chain(both::TOPICS) {
+    for topic in ["words", "totals", "dead", "sent", "weather", "shared"].into_iter().chain(both::TOPICS) {
         config = config.set(format!("topic.{topic}.name"), format!("{topic}-{unique}"));
     }
     Some((App::new().config(config.clone()), config))

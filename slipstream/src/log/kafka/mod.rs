@@ -11,6 +11,7 @@ mod context;
 mod ends;
 mod membership;
 mod number;
+mod parting;
 mod probe;
 mod producer;
 mod producers;

@@ -103,7 +103,7 @@ impl Settings {
             }
         }
         if given.get("partition.assignment.strategy").is_some_and(|given| given.contains("cooperative")) {
-            let why = "must be `range` or `roundrobin`: librdkafka loses commits in cooperative rebalances";
+            let why = "must be `range` or `roundrobin`: partitions are taken up and given back all at once";
             return Err(refuse("partition.assignment.strategy", why));
         }
         let plain =

@@ -2,6 +2,7 @@
 
 use super::admin::Admin;
 use super::number::number;
+use super::parting::Parting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Known, Origin, Position, Start as Begin, Subscription, check_bounds};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -37,6 +38,7 @@ impl Start {
         &self,
         consumer: &BaseConsumer<C>,
         partitions: &[u32],
+        parting: &Parting,
         deadline: Instant,
     ) -> Result<BTreeMap<u32, Known>> {
         let topic = &self.topic;
@@ -50,7 +52,11 @@ impl Start {
         let known: BTreeMap<u32, Known> =
             partitions.iter().map(|&partition| (partition, (self.position)(partition))).collect();
         let mut asked = TopicPartitionList::new();
-        for (&partition, _) in known.iter().filter(|(_, known)| known.offset.is_none()) {
+        // Where nothing is kept of the records, another member may have gone on where this one was.
+        let before = |partition| parting.last(topic, partition).filter(|_| !self.keeps);
+        for (&partition, _) in
+            known.iter().filter(|(p, known)| known.offset.is_none() || before(**p).is_some())
+        {
             asked.add_partition(topic, number(partition));
         }
         let committed = if asked.count() == 0 {
@@ -72,9 +78,10 @@ impl Start {
             if known.offset.is_none() && group.is_some() && self.keeps {
                 stateless.push(partition);
             }
+            let others = group.filter(|group| before(partition).is_some_and(|told| told != *group));
             let (low, high) =
                 consumer.fetch_watermarks(topic, number(partition), left(deadline)).map_err(failed)?;
-            let start = match (known.offset.or(group), self.origin.of(partition)) {
+            let start = match (others.or(known.offset).or(group), self.origin.of(partition)) {
                 (Some(start), _) | (None, Begin::Offset(start)) => start,
                 (None, Begin::Earliest) => low,
                 // Retention may have taken away what came since.
