@@ -24,6 +24,7 @@ use proc_macro::TokenStream;
 /// | `buffer = n` | the handler may run up to `n` messages behind the others of its source |
 /// | `concurrency = n` | up to `n` messages at once, in order for each key |
 /// | `key = \|m\| ..` | what `concurrency` goes by, where the message is no record |
+/// | `lanes = partitions` | of a topic: a lane for each partition, side by side, in order for each, with a pipe of its own |
 /// | `timeout = d` | how long a call may take, as a `Duration` |
 /// | `crate = path` | what the library is called here, if not `::slipstream` |
 ///

@@ -9,7 +9,7 @@ pub use crate::lane::{Copier, Lane, Message, Sent, Work, kept};
 pub use crate::pipe::{out, pipe_fn, through};
 pub use crate::run::main;
 pub use crate::sink::{Declared, Offer, closure, copies, resend, send, sent_by};
-pub use crate::source::{private, shared};
+pub use crate::source::{of_partitions, private, shared};
 pub use crate::step::{Interrupt, Step};
 pub use inventory;
 pub use std::boxed::Box;

@@ -22,7 +22,16 @@ use std::time::Duration;
 /// | `avro.registry.auth` | `USER:PASSWORD` for it | none |
 /// | `avro.registry.subject` | how subjects are named: `topic`, `record` or `topic-record` | `topic` |
 /// | `avro.registry.register` | whether schemas that are missing there are registered: `true` or `false` | `true` |
+/// | `topics.create` | whether topics that are missing are made: `true` or `false`, which makes them preflight errors | `true` |
 /// | `topic.NAME.name` | what the topic is called on the broker | `NAME` |
+/// | `topic.NAME.dry` | whether what is sent to it counts as delivered and goes nowhere: `true` or `false` | as [`Topic::dry`](crate::Topic::dry) |
+/// | `topic.NAME.create.partitions` | how many partitions it gets if it is missing; above [`Topic::partitions`](crate::Topic::partitions) | 1 |
+/// | `topic.NAME.create.replication.factor` | how many brokers then store it | the broker's |
+/// | `topic.NAME.create.*` | the broker's settings that it is then made with, such as `cleanup.policy` | the broker's |
+/// | `topic.NAME.*` | librdkafka's settings of a producer, for this topic, such as `compression.type`; it then has a producer of its own | as `kafka.*` |
+///
+/// Names that are none of these are warned about. One that librdkafka does not know stops the start, since it may have been
+/// meant to protect something.
 ///
 /// ```
 /// use slipstream::Config;
@@ -37,6 +46,22 @@ pub struct Config {
 
 /// The prefix of the environment's names: `SLIPSTREAM_APP_ID` is `app.id`.
 const PREFIX: &str = "SLIPSTREAM_";
+
+/// The names that have no part of the user's in them.
+const KNOWN: [&str; 12] = [
+    "app.id",
+    "state.dir",
+    "state.durability",
+    "state.on.loss",
+    "state.memory.mib",
+    "commit.interval.ms",
+    "shutdown.timeout.ms",
+    "avro.registry.url",
+    "avro.registry.auth",
+    "avro.registry.subject",
+    "avro.registry.register",
+    "topics.create",
+];
 
 impl Config {
     /// No settings, and none from the environment.
@@ -75,8 +100,34 @@ impl Config {
         self.environment.extend(other.environment);
     }
 
+    /// What is set that nothing reads, with what may have been meant; `topics` are the names of the app's topics.
+    pub(crate) fn unknown(&self, topics: &[&str]) -> Vec<String> {
+        let variable = |name: &str| name.replace(['.', '-'], "_").to_uppercase();
+        let below = |name: &str, dot: &str, as_written: &dyn Fn(&str) -> String| {
+            let starts = |prefix: String| {
+                name.strip_prefix(&*as_written(&prefix)).is_some_and(|rest| !rest.is_empty())
+            };
+            starts(format!("kafka{dot}"))
+                || topics.iter().any(|topic| starts(format!("topic{dot}{topic}{dot}")))
+        };
+        let of_program = self.set.keys().filter(|name| !below(name, ".", &str::to_owned));
+        let of_program = of_program.filter(|name| !KNOWN.contains(&&***name)).map(|name| {
+            let of_topics = topics.iter().map(|topic| format!("topic.{topic}.name"));
+            let known: Vec<String> = KNOWN.iter().map(|known| (*known).to_owned()).chain(of_topics).collect();
+            format!("the setting `{name}` is unknown{}", near(name, known.iter().map(String::as_str)))
+        });
+        let of_environment = self.environment.keys().filter(|name| !below(name, ".", &variable));
+        let known: Vec<String> = KNOWN.iter().map(|name| format!("{PREFIX}{}", variable(name))).collect();
+        let of_environment = of_environment.map(|name| format!("{PREFIX}{name}"));
+        let of_environment = of_environment.filter(|name| !known.contains(name)).map(|name| {
+            let near = near(&name, known.iter().map(String::as_str));
+            format!("the environment's `{name}` is no setting{near}")
+        });
+        of_program.chain(of_environment).collect()
+    }
+
     /// All names below a prefix, without it.
-    #[cfg_attr(not(feature = "kafka"), allow(dead_code))] // librdkafka's settings are all that is read so
+    #[cfg_attr(not(feature = "kafka"), allow(dead_code))] // settings of a broker are all that is read so
     pub(crate) fn below(&self, prefix: &str) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for (name, value) in &self.set {
@@ -98,7 +149,7 @@ impl Config {
         let Some(text) = self.get(name) else { return Ok(Duration::from_millis(default)) };
         match text.parse() {
             Ok(millis) => Ok(Duration::from_millis(millis)),
-            Err(_) => Err(format!("`{name}` is a number of milliseconds, not `{text}`")),
+            Err(_) => Err(format!("`{name}` is a number of milliseconds")),
         }
     }
 
@@ -115,6 +166,13 @@ impl Config {
     pub(crate) fn state_dir(&self) -> PathBuf {
         PathBuf::from(self.get("state.dir").unwrap_or("state"))
     }
+}
+
+/// `, did you mean ..?`, if there is a name as near as that.
+pub(crate) fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let near = known.map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
+    near.filter(|(far, _)| *far <= 3)
+        .map_or_else(String::new, |(_, known)| format!(", did you mean `{known}`?"))
 }
 
 fn named((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
@@ -140,6 +198,34 @@ mod tests {
     fn debug_shows_no_value() {
         let config = Config::new().set("kafka.sasl.password", "canary");
         assert!(!format!("{config:?}").contains("canary"));
+    }
+
+    #[test]
+    fn all_that_the_table_has_is_known() {
+        let table = include_str!("config.rs").lines().filter_map(|line| line.strip_prefix("/// | `"));
+        let names: Vec<&str> = table.filter_map(|line| line.split('`').next()).collect();
+        assert!(names.len() > super::KNOWN.len());
+        let config =
+            names.iter().fold(Config::new(), |config, name| config.set(name.replace("NAME", "a.b"), ""));
+        assert_eq!(config.unknown(&["a.b"]), [""; 0]);
+    }
+
+    #[test]
+    fn what_nothing_reads_is_told_with_what_is_near() {
+        let mut config =
+            Config::new().set("comit.interval.ms", "canary").set("topic.wrods.name", "x").set("far.off", "");
+        config.environment.insert("STATE_DRI".into(), String::new());
+        config.environment.insert("TOPIC_WORDS_NAME".into(), String::new());
+        config.environment.insert("KAFKA_LINGER_MS".into(), String::new());
+        assert_eq!(
+            config.unknown(&["words"]),
+            [
+                "the setting `comit.interval.ms` is unknown, did you mean `commit.interval.ms`?",
+                "the setting `far.off` is unknown",
+                "the setting `topic.wrods.name` is unknown, did you mean `topic.words.name`?",
+                "the environment's `SLIPSTREAM_STATE_DRI` is no setting, did you mean `SLIPSTREAM_STATE_DIR`?",
+            ]
+        );
     }
 
     #[test]

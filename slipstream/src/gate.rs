@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
 
 const PAUSED: u8 = 1;
@@ -19,6 +19,14 @@ pub(crate) struct Gate {
 struct Inner {
     reasons: BTreeMap<&'static str, usize>,
     wakers: Vec<Waker>,
+    /// Gates of parts of the source: what holds it holds them.
+    below: Vec<Weak<Gate>>,
+}
+
+impl Inner {
+    fn below(&self) -> impl Iterator<Item = Arc<Gate>> + '_ {
+        self.below.iter().filter_map(Weak::upgrade)
+    }
 }
 
 impl Gate {
@@ -26,11 +34,23 @@ impl Gate {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A gate for a part of the source, which can drain by itself.
+    pub(crate) fn below(&self) -> Arc<Gate> {
+        let mut inner = self.inner();
+        let gate = Gate { bits: AtomicU8::new(self.bits.load(Ordering::Acquire)), inner: Mutex::default() };
+        gate.inner().reasons = inner.reasons.clone();
+        let gate = Arc::new(gate);
+        inner.below.retain(|gate| gate.strong_count() > 0);
+        inner.below.push(Arc::downgrade(&gate));
+        gate
+    }
+
     /// Adds one to a reason.
     pub(crate) fn pause(&self, reason: &'static str) {
         let mut inner = self.inner();
         *inner.reasons.entry(reason).or_default() += 1;
         self.bits.fetch_or(PAUSED, Ordering::Release);
+        inner.below().for_each(|gate| gate.pause(reason));
     }
 
     /// Takes one from a reason; opens when none is left.
@@ -46,6 +66,7 @@ impl Gate {
             self.bits.fetch_and(!PAUSED, Ordering::Release);
             inner.wakers.drain(..).for_each(Waker::wake);
         }
+        inner.below().for_each(|gate| gate.resume(reason));
     }
 
     /// No further message is taken.
@@ -53,6 +74,7 @@ impl Gate {
         let mut inner = self.inner();
         self.bits.fetch_or(DRAINING, Ordering::Release);
         inner.wakers.drain(..).for_each(Waker::wake);
+        inner.below().for_each(|gate| gate.drain());
     }
 
     /// Wakes all who watch, though nothing has changed here.

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::scope::Shared;
 use std::any::TypeId;
+use std::collections::BTreeSet;
 
 /// Something that a handler names and the app must have.
 pub(crate) enum Need {
@@ -49,6 +50,15 @@ pub struct Needs {
 impl Needs {
     pub(crate) fn state(&mut self, id: TypeId, types: &'static str) {
         self.all.push((self.place.clone(), Need::State { id, types }));
+    }
+
+    /// The names of all topics.
+    pub(crate) fn topics(&self) -> BTreeSet<&'static str> {
+        let name = |(_, need): &(String, Need)| match need {
+            Need::Topic(named) => Some(named.name),
+            _ => None,
+        };
+        self.all.iter().filter_map(name).collect()
     }
 
     pub(crate) fn topic(&mut self, named: Named) {

@@ -6,6 +6,8 @@
 mod avro;
 mod bad_input;
 mod batches;
+#[path = "../both/mod.rs"]
+mod both;
 mod bounds;
 mod cache_codecs;
 mod caches;

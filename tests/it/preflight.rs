@@ -78,7 +78,7 @@ async fn all_that_is_wrong_comes_in_one_report() {
         "State<u8>",
         "State<u16>",
         "commit.interval.ms",
-        "not `soon`",
+        "`commit.interval.ms` is a number of milliseconds",
         "`state.durability` is `process`",
         "`state.on.loss` is `fail`",
     ] {

@@ -238,3 +238,10 @@ async fn what_is_sent_as_soon_as_the_app_has_started_is_read() {
     running.quiet().await;
     assert_eq!(running.drain(&LATEST_SEEN).unwrap(), [7]);
 }
+
+fn memory(_: &str) -> Option<crate::both::Place> {
+    let broker = Broker::new();
+    Some(Box::new(move || broker.app()))
+}
+
+crate::both::over!(memory);

@@ -2,10 +2,13 @@
 //!
 //! `cargo xtask test` starts a broker and sets it; without one these tests say that they were left out.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr)] // they are tests
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)] // they are tests
 
 #[cfg(feature = "avro")]
 mod avro;
+#[path = "../both/mod.rs"]
+mod both;
+mod rebalance;
 
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, Output};
@@ -29,7 +32,7 @@ fn app(name: &str) -> Option<(App, Config)> {
         .set("kafka.bootstrap.servers", servers)
         .set("app.id", unique.clone())
         .set("state.dir", state.to_string_lossy());
-    for topic in ["words", "totals", "dead", "sent", "weather"] {
+    for topic in ["words", "totals", "dead", "sent", "weather", "shared"].into_iter().chain(both::TOPICS) {
         config = config.set(format!("topic.{topic}.name"), format!("{topic}-{unique}"));
     }
     Some((App::new().config(config.clone()), config))
@@ -255,3 +258,10 @@ async fn a_seek_from_outside_and_what_cannot_be_sought() {
     running.stop().await.unwrap();
     running.assert_conserved();
 }
+
+fn broker(name: &str) -> Option<both::Place> {
+    let (_, config) = app(name)?;
+    Some(Box::new(move || App::new().config(config.clone())))
+}
+
+both::over!(broker);

@@ -25,15 +25,16 @@ pub(super) fn handler(options: Options, function: &Fn, diag: &mut Diag) -> Optio
     if let Some(name) = &options.name {
         is_name(name, diag);
     }
+    if let Some(lanes) = &options.lanes {
+        lanes_are_partitions(lanes, options.concurrency.as_ref(), diag);
+    }
     if let (Some(key), None) = (&options.key, &options.concurrency) {
         diag.at(&key.key, "`key` is what `concurrency` goes by, and there is no `concurrency`");
     }
     let sources = sources(options.source.as_ref(), diag);
-    if let Some(concurrency) = options.concurrency.as_ref().filter(|_| sources.len() > 1) {
-        diag.at(
-            &concurrency.key,
-            "`concurrency` needs one source; merge them by a handler that sends to a topic",
-        );
+    for option in [&options.concurrency, &options.lanes].into_iter().flatten().filter(|_| sources.len() > 1) {
+        let key = &option.key;
+        diag.at(key, format!("`{key}` needs one source; merge them by a handler that sends to a topic"));
     }
     if sources.is_empty() {
         return None;
@@ -60,6 +61,7 @@ pub(super) fn handler(options: Options, function: &Fn, diag: &mut Diag) -> Optio
         timeout: expr(options.timeout),
         buffer: expr(options.buffer),
         concurrency: expr(options.concurrency),
+        by_partition: options.lanes.is_some(),
         key: expr(options.key),
     })
 }
@@ -260,6 +262,22 @@ fn can_be_sink(sink: &Element, diag: &mut Diag) {
         diag.at(
             literal,
             "this is not a sink: a sink is a static `Topic`, `Cache` or `Channel`, `print`, or a function of one argument",
+        );
+    }
+}
+
+fn lanes_are_partitions(lanes: &Value, concurrency: Option<&Value>, diag: &mut Diag) {
+    match &lanes.expr {
+        Expr::Path(path) if path.path.is_ident("partitions") => {}
+        other => diag.at(
+            other,
+            "`lanes` is `lanes = partitions`, one for each partition of a topic; lanes by key are `concurrency = n`",
+        ),
+    }
+    if concurrency.is_some() {
+        diag.at(
+            &lanes.key,
+            "`lanes` and `concurrency` exclude each other: one is in order for each partition, one for each key",
         );
     }
 }

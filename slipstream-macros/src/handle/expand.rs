@@ -35,6 +35,7 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
         let span = syn::spanned::Spanned::span(size).resolved_at(handler.home);
         quote_spanned!(span=> __wiring.buffer(#size);)
     });
+    let by_partition = handler.by_partition.then(|| quote!(__wiring.by_partition();));
     let declared = handler.sinks.iter().filter(|sink| sink.kind == Kind::Static).map(|sink| {
         let (span, expr) = (sink.span, &sink.expr);
         quote_spanned!(span=> __rt::Declared(&#expr).declare(__wiring.needs());)
@@ -57,6 +58,7 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
                 #policy
                 #timeout
                 #buffer
+                #by_partition
                 #(#declared)*
                 #(#asked)*
                 #lane
@@ -82,12 +84,13 @@ fn lane(handler: &Handler) -> TokenStream {
     let run = run(handler);
     let opened = |source: &Source| {
         let (span, expr) = (source.span, &source.expr);
-        if source.shared {
+        let opened = if source.shared {
             quote_spanned!(span=> __rt::shared(&#expr).untry().copied())
         } else {
             let text = quote!(#expr).to_string();
             quote_spanned!(span=> __rt::private(#text, || #expr).untry().copied())
-        }
+        };
+        if handler.by_partition { quote_spanned!(span=> __rt::of_partitions(#opened)) } else { opened }
     };
     if let [source] = handler.sources.as_slice() {
         let source = opened(source);

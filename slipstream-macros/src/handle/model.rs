@@ -13,6 +13,7 @@ pub(super) struct Options {
     pub(super) key: Option<Value>,
     pub(super) buffer: Option<Value>,
     pub(super) concurrency: Option<Value>,
+    pub(super) lanes: Option<Value>,
     pub(super) on_error: Option<Value>,
     pub(super) timeout: Option<Value>,
     pub(super) library: Option<Path>,
@@ -44,6 +45,8 @@ pub(super) struct Handler {
     pub(super) timeout: Option<Expr>,
     pub(super) buffer: Option<Expr>,
     pub(super) concurrency: Option<Expr>,
+    /// Whether it has a lane for each partition.
+    pub(super) by_partition: bool,
     pub(super) key: Option<Expr>,
 }
 

@@ -8,8 +8,19 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, Path, Token};
 
 /// The keys, as errors list them.
-const KEYS: [&str; 10] =
-    ["source", "pipe", "sink", "name", "key", "buffer", "concurrency", "on_error", "timeout", "crate"];
+const KEYS: [&str; 11] = [
+    "source",
+    "pipe",
+    "sink",
+    "name",
+    "key",
+    "buffer",
+    "concurrency",
+    "lanes",
+    "on_error",
+    "timeout",
+    "crate",
+];
 
 /// Reads the options.
 pub(super) fn options(attribute: TokenStream, diag: &mut Diag) -> Options {
@@ -73,6 +84,7 @@ fn option(input: ParseStream<'_>, options: &mut Options, diag: &mut Diag) -> syn
         "key" => &mut options.key,
         "buffer" => &mut options.buffer,
         "concurrency" => &mut options.concurrency,
+        "lanes" => &mut options.lanes,
         "on_error" => &mut options.on_error,
         _ => &mut options.timeout,
     };

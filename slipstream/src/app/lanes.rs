@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 type Task = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -90,6 +90,8 @@ pub(crate) struct Joining<T> {
     /// Whether the source has positions.
     pub(crate) positions: bool,
     pub(crate) resumes: Option<Arc<Resumes>>,
+    /// The partitions of a topic that this process has.
+    pub(crate) assigned: watch::Receiver<Option<Vec<u32>>>,
     /// The source itself, for its only handler.
     pub(crate) source: Option<Opened<T>>,
 }
@@ -247,6 +249,7 @@ impl<T: Send + Sync + 'static> AnyLane for SourceLane<T> {
             gate: gate.clone(),
             positions,
             resumes: opening.resumes.clone(),
+            assigned: opening.assigned.subscribe(),
             source,
         };
         let mut members = self.members;

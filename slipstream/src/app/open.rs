@@ -26,14 +26,14 @@ const BATCHES: usize = 4;
 pub(super) async fn start(mut app: App) -> Result<Running> {
     let plan = preflight::plan(&app);
     preflight::check(&app, &plan)?;
-    let uses_topics = plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Topic(_)));
+    let topics = plan.needs.topics();
     // An app that keeps nothing leaves no trace; one that does finds out before its first message that it cannot.
     let keeps = plan.lanes.iter().any(|lane| lane.has_positions())
         || plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Cache(_)));
     let given = (app.store.take(), app.log.take());
     let (store, log, temporary) = blocking({
         let config = app.config.clone();
-        move || open(&config, given, uses_topics, keeps)
+        move || open(&config, given, &topics, keeps)
     })
     .await
     .map_err(not_started)?;
@@ -100,24 +100,27 @@ fn not_started(error: Error) -> Error {
 fn open(
     config: &Config,
     given: (Option<Arc<Store>>, Option<Arc<dyn Log>>),
-    topics: bool,
+    topics: &BTreeSet<&str>,
     keeps: bool,
 ) -> Result<Opened> {
-    let servers = config.get("kafka.bootstrap.servers").filter(|_| topics || given.1.is_some());
-    let in_memory = servers == Some("memory") && given.1.is_none();
+    // Also where no handler names a topic: one may send to it all the same, and so may who is outside.
+    let can_connect = |servers: &&str| *servers == "memory" || cfg!(feature = "kafka");
+    let servers =
+        config.get("kafka.bootstrap.servers").filter(|servers| !topics.is_empty() || can_connect(servers));
+    let in_memory = !topics.is_empty() && servers == Some("memory") && given.1.is_none();
     let temporary = match &given.0 {
         None if in_memory => Some(temporary_directory(config)?),
         _ => None,
     };
+    if in_memory {
+        tracing::info!(
+            "topics are in memory: their records, the positions in them and the caches end with this process"
+        );
+    }
     let log: Option<Arc<dyn Log>> = match (given.1, servers) {
         (Some(log), _) => Some(log),
-        (None, Some("memory")) => {
-            tracing::info!(
-                "topics are in memory: their records, the positions in them and the caches end with this process"
-            );
-            Some(Arc::new(MemoryLog::new(1)))
-        }
-        (None, Some(_)) => Some(connect(config)?),
+        (None, Some("memory")) => Some(Arc::new(MemoryLog::new(1))),
+        (None, Some(_)) => Some(connect(config, topics)?),
         (None, None) => None,
     };
     let store = match (given.0, &temporary) {
@@ -138,13 +141,19 @@ fn temporary_directory(config: &Config) -> Result<tempfile::TempDir> {
 }
 
 #[cfg(feature = "kafka")]
-fn connect(config: &Config) -> Result<Arc<dyn Log>> {
-    let settings: Vec<(String, String)> = config.below("kafka.").into_iter().collect();
-    Ok(Arc::new(crate::log::kafka::KafkaLog::connect(&settings)?))
+fn connect(config: &Config, topics: &BTreeSet<&str>) -> Result<Arc<dyn Log>> {
+    let of_topic = |name: &&str| {
+        let mut own = config.below(&format!("topic.{name}."));
+        let on_broker = own.remove("name").unwrap_or_else(|| (*name).to_owned());
+        own.retain(|key, _| !["create.partitions", "dry"].contains(&&**key)); // which the topic itself has read
+        (on_broker, own)
+    };
+    let topics = topics.iter().map(of_topic).collect();
+    Ok(Arc::new(crate::log::kafka::KafkaLog::connect(config.below("kafka."), topics)?))
 }
 
 #[cfg(not(feature = "kafka"))]
-fn connect(_: &Config) -> Result<Arc<dyn Log>> {
+fn connect(_: &Config, _: &BTreeSet<&str>) -> Result<Arc<dyn Log>> {
     Err(Error::new(ErrorKind::Preflight, "slipstream was built without the feature `kafka`"))
 }
 
@@ -257,7 +266,8 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
             Positions::None | Positions::Topic(_) => {}
         }
         let topic = Mutex::new(topic);
-        let opening = Opening { app: shared.clone(), name, topic, resumes, readers, roots: waits_for };
+        let (app, assigned) = (shared.clone(), watch::channel(None).0);
+        let opening = Opening { app, name, topic, assigned, resumes, readers, roots: waits_for };
         let what = format!("the source `{}`, or a pipe behind it,", opening.name);
         jobs.extend(unwound(&what, || lane.open(&opening))?);
     }

@@ -175,8 +175,12 @@ fn settings(app: &App, plan: &Plan, problems: &mut Vec<String>) {
         problems.extend(app.config.millis(name, default).err());
     }
     problems.extend(crate::store::StoreOptions::problems(&app.config));
-    let topics = plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Topic(_)));
-    if !topics || app.log.is_some() {
+    let topics: Vec<&str> = plan.needs.topics().into_iter().collect();
+    app.config.unknown(&topics).iter().for_each(|unknown| tracing::warn!("{unknown}"));
+    if !matches!(app.config.get("topics.create"), None | Some("true" | "false")) {
+        problems.push("`topics.create` is `true` or `false`".to_owned());
+    }
+    if topics.is_empty() || app.log.is_some() {
         return;
     }
     match app.config.get("kafka.bootstrap.servers") {

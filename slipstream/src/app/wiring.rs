@@ -3,11 +3,12 @@
 use super::lanes::{Joined, Joining, Member, OpenMerge, Plan};
 use crate::error::Result;
 use crate::flow::{Feed, Flow, Lent, Merged, Supply};
-use crate::lane::{Bench, Crew, Lane, Lend, WAITING, Work, dispatch, drive};
+use crate::lane::{Bench, Crew, Lane, Lend, Spring, WAITING, Work, dispatch, drive, spread};
+use crate::ledger::Messages;
 use crate::needs::Needs;
 use crate::policy::{Policy, Verdict, stop};
 use crate::pulled::Traced;
-use crate::source::{Source, SourceId};
+use crate::source::{Positions, Source, SourceId};
 use crate::step::{About, Branch, Interrupt, Step, Track};
 use futures_core::Stream;
 use std::future::Future;
@@ -23,6 +24,8 @@ pub struct Wiring<'a> {
     policy: Policy,
     timeout: Option<Duration>,
     buffer: Option<usize>,
+    /// Whether it has a lane for each partition.
+    by_partition: bool,
     sinks: Vec<String>,
 }
 
@@ -46,6 +49,7 @@ impl<'a> Wiring<'a> {
             policy: stop,
             timeout: None,
             buffer: None,
+            by_partition: false,
             sinks: Vec::new(),
         }
     }
@@ -78,6 +82,11 @@ impl<'a> Wiring<'a> {
     /// `buffer = n`: the handler may run up to this many messages behind its siblings.
     pub fn buffer(&mut self, messages: usize) {
         self.buffer = Some(self.limited("buffer", messages, QUEUE));
+    }
+
+    /// `lanes = partitions`: a lane for each partition, with a pipe of its own.
+    pub fn by_partition(&mut self) {
+        self.by_partition = true;
     }
 
     /// A number that is too large is a problem of the wiring, before something is made of that size.
@@ -133,8 +142,8 @@ impl<'a> Wiring<'a> {
         S: Stream<Item = Traced<U, D>> + Unpin + Send + 'static,
         U: Send + 'static,
         D: Send + 'static,
-        P: FnOnce(Flow<Feed<T>>) -> Flow<S> + Send + 'static,
-        F: Fn(Lane<S, U, D>, Step) -> Fut + Send + 'static,
+        P: Fn(Flow<Feed<T>>) -> Flow<S> + Send + 'static,
+        F: Fn(Lane<S, U, D>, Step) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<(), Interrupt>> + Send + 'static,
     {
         self.join::<T, T, S, U, D, P, F, Fut>(source, pipe, run);
@@ -144,7 +153,7 @@ impl<'a> Wiring<'a> {
     pub fn handle_lent<T, F, Fut>(&mut self, source: Source<T>, run: F)
     where
         T: Send + Sync + 'static,
-        F: Fn(Lane<Feed<Lent<T>>, Lent<T>, ()>, Step) -> Fut + Send + 'static,
+        F: Fn(Lane<Feed<Lent<T>>, Lent<T>, ()>, Step) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<(), Interrupt>> + Send + 'static,
     {
         self.join::<T, Lent<T>, _, _, _, _, F, Fut>(source, |flow| flow, run);
@@ -157,26 +166,54 @@ impl<'a> Wiring<'a> {
         S: Stream<Item = Traced<U, D>> + Unpin + Send + 'static,
         U: Send + 'static,
         D: Send + 'static,
-        P: FnOnce(Flow<Feed<W>>) -> Flow<S> + Send + 'static,
-        F: Fn(Lane<S, U, D>, Step) -> Fut + Send + 'static,
+        P: Fn(Flow<Feed<W>>) -> Flow<S> + Send + 'static,
+        F: Fn(Lane<S, U, D>, Step) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<(), Interrupt>> + Send + 'static,
     {
         self.name_source(&mut source, 0);
         let about = self.about();
         let name = about.name.clone();
-        let (buffer, keep) = (self.buffer, about.clone());
+        let (buffer, keep, by_partition) = (self.buffer, about.clone(), self.by_partition);
+        if by_partition {
+            // The lanes meet each other at what they share.
+            about.may_repeat.store(true, std::sync::atomic::Ordering::Relaxed);
+            if !matches!(source.positions, Positions::Topic(_)) {
+                let place = &self.plan.needs.place;
+                self.plan.problems.push(format!("{place}: `lanes = partitions` needs a topic as its source"));
+            }
+        }
         let join = Box::new(move |joining: Joining<T>| {
-            let step = Step::new(&joining.app, &about, vec![joining.branch(&about.name)]);
-            let gate = joining.gate.clone();
-            let future = |supply, queued| {
+            let lane = move |supply, queued, gate: Arc<crate::gate::Gate>, step: Step| {
                 let flow = pipe(Flow::new(Feed::new(supply, gate.clone(), step.clone()), step.clone()));
-                let bench = Bench::new(flow, step.clone(), Some(gate.clone()), queued);
-                crate::scope::enter(step.current(), drive(bench, step.clone(), run))
+                let bench = Bench::new(flow, step.clone(), Some(gate), queued);
+                crate::scope::enter(step.current(), drive(bench, step, run.clone()))
             };
-            joined::<T, W, _>(joining.source, buffer, &step, future)
+            let gate = joining.gate.clone();
+            if !by_partition {
+                let step = Step::new(&joining.app, &about, vec![joining.branch(&about.name)]);
+                let counts = step.counts().clone();
+                let future = |supply, queued| lane(supply, queued, gate, step);
+                return joined::<T, W, _>(joining.source, buffer, &counts, future);
+            }
+            let counts = joining.app.ledger.messages(&joining.name, &about.name);
+            let inside = crate::scope::Current { app: joining.app.clone(), step: None };
+            let (app, source, assigned) = (joining.app, joining.name, joining.assigned);
+            let step = move || {
+                let track = Track::new(&source, &about.name, None);
+                Step::new(&app, &about, vec![Branch::new(&app, &source, &about.name, Some(track))])
+            };
+            let lane = move |supply, gate, step| lane(supply, true, gate, step);
+            let kept = counts.clone();
+            let future = move |supply, _| {
+                let spring = Spring { supply, gate, counts: kept };
+                crate::scope::enter(inside, spread(spring, assigned, buffer.unwrap_or(WAITING), step, lane))
+            };
+            let between = joining.source.is_none().then_some(WAITING);
+            joined::<T, W, _>(joining.source, between, &counts, future)
         });
         let readers = vec![name.clone()];
-        let (lends, queued) = (W::LENDS, buffer.is_some());
+        // With lanes of its own it may look at a message when others are done with it.
+        let (lends, queued) = (W::LENDS && !by_partition, buffer.is_some() && !by_partition);
         self.add(
             keep,
             source,
@@ -237,7 +274,7 @@ impl<'a> Wiring<'a> {
             };
             // Never in a shared source's own task: that ends when all have asked for more, and the lanes would with it.
             let buffer = buffer.or(joining.source.is_none().then_some(WAITING));
-            joined(joining.source, buffer, &step, future)
+            joined(joining.source, buffer, step.counts(), future)
         });
         let queued = buffer.is_some();
         let place = self.place.clone();
@@ -258,7 +295,7 @@ impl<'a> Wiring<'a> {
 fn joined<T, U, Fut>(
     source: Option<crate::pulled::Opened<T>>,
     buffer: Option<usize>,
-    step: &Step,
+    counts: &Arc<Messages>,
     future: impl FnOnce(Supply<U>, bool) -> Fut,
 ) -> Joined<T>
 where
@@ -271,7 +308,7 @@ where
         (_, Some(messages)) => {
             let (sender, receiver) = tokio::sync::mpsc::channel(messages);
             let future = Box::pin(future(Supply::Queue(receiver), true));
-            Joined::forward::<U>(sender, step.counts().clone(), Some(future))
+            Joined::forward::<U>(sender, counts.clone(), Some(future))
         }
         (None, None) => {
             let slot = crate::flow::Slot::new();

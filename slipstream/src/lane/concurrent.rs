@@ -175,7 +175,7 @@ where
         let next = tokio::select! {
             biased;
             Some(joined) = crew.lanes.join_next() => {
-                match ended(joined) {
+                match ended(joined).and_then(|done| done.unwrap_or(Ok(()))) {
                     Ok(()) => continue,
                     Err(error) => return crew.fail(error).await,
                 }
@@ -224,7 +224,7 @@ where
     let places_left = std::mem::take(&mut seen);
     crew.close();
     while let Some(joined) = crew.lanes.join_next().await {
-        if let Err(error) = ended(joined) {
+        if let Err(error) = ended(joined).and_then(|done| done.unwrap_or(Ok(()))) {
             return crew.fail(error).await;
         }
     }
@@ -249,12 +249,11 @@ where
     }))
 }
 
-fn ended(joined: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
-    match joined {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => Err(Error::panicked("a lane", &*panic)),
-            Err(_) => Ok(()),
-        },
+/// What a lane's task came to.
+pub(super) fn ended<T>(joined: std::result::Result<T, tokio::task::JoinError>) -> Result<Option<T>> {
+    match joined.map_err(tokio::task::JoinError::try_into_panic) {
+        Ok(done) => Ok(Some(done)),
+        Err(Ok(panic)) => Err(Error::panicked("a lane", &*panic)),
+        Err(Err(_)) => Ok(None), // it was aborted
     }
 }

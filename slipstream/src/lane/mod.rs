@@ -9,6 +9,7 @@ mod drive;
 mod letter;
 mod message;
 mod next;
+mod partitions;
 mod pump;
 mod settle;
 mod verdict;
@@ -19,6 +20,7 @@ pub(crate) use drive::drive;
 pub(crate) use letter::{Letter, RawLetter};
 pub use message::{Copier, Copies, Look, Message, kept};
 pub(crate) use next::room_for_more;
+pub(crate) use partitions::{Spring, spread};
 pub(crate) use pump::{Consumer, Forward, Inline, Lend, Pump};
 
 use crate::breath::Breath;

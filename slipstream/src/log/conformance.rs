@@ -20,6 +20,7 @@ pub(crate) fn suite(open: Open<'_>) {
     restart(open, Some(Restart::Group));
     restart(open, None);
     latest(open);
+    starts(open);
     at_once_after_subscribing(open);
     ends(open);
     late_records(open);
@@ -167,6 +168,50 @@ fn latest(open: Open<'_>) {
     close(&log);
 }
 
+/// By offsets and by time, where nothing is known; with the group's position, or the store's, none of it counts.
+fn starts(open: Open<'_>) {
+    let (log, topic) = (open(), name("starts"));
+    log.create(&topic, 3).unwrap();
+    let record = |partition, n: i64| Outgoing {
+        partition: Some(partition),
+        timestamp: Some(1_000 * n),
+        ..outgoing(&topic, None, &format!("{partition}:{n}"))
+    };
+    // Out of the order of their times in the middle; partition 2 has none as late as that.
+    let times = [(0, 1), (0, 5), (0, 2), (0, 7), (1, 4), (1, 6), (2, 1), (2, 3)];
+    written(&log, times.map(|(partition, n)| record(partition, n)).to_vec());
+    let read_from = |origin, group: &str, position: fn(u32) -> Option<i64>, ends: &[i64]| {
+        let client = open();
+        let (subscription, mut reading) = subscription(&topic, origin, position, 4);
+        client.subscribe(group, vec![subscription]).unwrap();
+        reading.until_ends(ends);
+        close(&client);
+        let mut values = reading.values();
+        values.sort();
+        values.join(" ")
+    };
+    const OFFSETS: Origin = Origin::Offsets(&[(1, 1), (0, 4)]);
+    let ends = [4, 2, 2];
+    assert_eq!(read_from(OFFSETS, &name("group"), |_| None, &ends), "1:6 2:1 2:3");
+    assert_eq!(read_from(Origin::At(5_000), &name("group"), |_| None, &ends), "0:2 0:5 0:7 1:6");
+    assert_eq!(read_from(Origin::At(99_000), &name("group"), |_| None, &ends), "");
+    let by_store = |partition| (partition == 0).then_some(3);
+    assert_eq!(read_from(OFFSETS, &name("group"), by_store, &ends), "0:7 1:6 2:1 2:3");
+    let group = name("group");
+    let client = open();
+    let mut reading = read(&client, &group, &topic, Origin::Latest);
+    reading.until_ends(&ends);
+    client.commit(&[GroupOffset { topic: topic.clone(), partition: 0, offset: 3 }]);
+    close(&client);
+    assert_eq!(read_from(Origin::At(5_000), &group, |_| None, &ends), "0:7 1:6");
+    // What comes after the question is read, though nothing was there at the time.
+    let mut late = read(&log, &name("group"), &topic, Origin::At(99_000));
+    late.until_ends(&ends);
+    written(&log, vec![record(1, 100)]);
+    late.until("the late one", |r| r.records.len() == 1);
+    close(&log);
+}
+
 /// What is written when `subscribe` has returned is behind the latest record, however long the reader takes to begin.
 fn at_once_after_subscribing(open: Open<'_>) {
     for _ in 0..20 {
@@ -280,12 +325,17 @@ fn out_of_range(open: Open<'_>) {
     let (log, topic) = (open(), name("range"));
     log.create(&topic, 1).unwrap();
     written(&log, (0..5).map(|i| outgoing(&topic, None, &i.to_string())).collect());
-    let (subscription, mut reading) = subscription(&topic, Origin::Earliest, |_| Some(77), 4);
-    log.subscribe(&name("group"), vec![subscription]).unwrap();
-    reading.until("a failure", |r| r.failed.is_some());
-    let error = reading.failed.unwrap().to_string();
-    for part in [&*topic, "partition 0", "77", "0 to 5"] {
-        assert!(error.contains(part), "{error}");
+    let by_store = subscription(&topic, Origin::Earliest, |_| Some(77), 4);
+    let by_start = subscription(&topic, Origin::Offsets(&[(0, 77)]), |_| None, 4);
+    for (subscription, mut reading) in [by_store, by_start] {
+        let client = open();
+        client.subscribe(&name("group"), vec![subscription]).unwrap();
+        reading.until("a failure", |r| r.failed.is_some());
+        let error = reading.failed.unwrap().to_string();
+        for part in [&*topic, "partition 0", "77", "0 to 5"] {
+            assert!(error.contains(part), "{error}");
+        }
+        close(&client);
     }
     close(&log);
 }
@@ -326,8 +376,9 @@ fn kafka_conforms() {
         eprintln!("skipped: SLIPSTREAM_TEST_KAFKA names no broker");
         return;
     };
-    let settings = [("bootstrap.servers".to_owned(), servers)];
-    in_runtime(|| suite(&|| Arc::new(kafka::KafkaLog::connect(&settings).unwrap())));
+    let settings = BTreeMap::from([("bootstrap.servers".to_owned(), servers)]);
+    let connect = || kafka::KafkaLog::connect(settings.clone(), kafka::TopicSettings::new()).unwrap();
+    in_runtime(|| suite(&|| Arc::new(connect())));
 }
 
 fn in_runtime(test: impl FnOnce()) {

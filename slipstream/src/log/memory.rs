@@ -4,7 +4,7 @@
 //! not depend on when it was woken.
 
 use super::{
-    Ack, Delivery, GroupOffset, Incoming, Log, Origin, Outgoing, Position, Subscription, Written,
+    Ack, Delivery, GroupOffset, Incoming, Log, Outgoing, Position, Start, Subscription, Written,
     check_bounds, partitioner,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -251,6 +251,13 @@ impl State {
         self.topics.entry(name.into()).or_default()
     }
 
+    /// The offset of a partition's first record of this time or later.
+    fn since(&self, topic: &str, partition: u32, time: i64) -> Option<i64> {
+        let mut arrivals = self.topics.get(topic)?.arrivals.iter();
+        let is_since = |record: &&Incoming| record.partition == partition && record.timestamp >= Some(time);
+        arrivals.find(is_since).map(|record| record.offset)
+    }
+
     fn is_read(&self, group: &str, topic: &Arc<str>) -> bool {
         let reader = self.members.get(&(group.to_owned(), topic.clone())).and_then(Weak::upgrade);
         reader.is_some_and(|reader| !reader.closed.load(Ordering::Acquire))
@@ -351,9 +358,11 @@ impl Cursor {
                 let state = shared.lock();
                 state.committed.get(&reader.group)?.get(&(reader.topic.clone(), partition)).copied()
             });
-            let start = wanted.unwrap_or(match subscription.origin {
-                Origin::Earliest => 0,
-                Origin::Latest => end,
+            let start = wanted.unwrap_or_else(|| match subscription.origin.of(partition) {
+                Start::Earliest => 0,
+                Start::Latest => end,
+                Start::Offset(offset) => offset,
+                Start::At(time) => shared.lock().since(&reader.topic, partition, time).unwrap_or(end),
             });
             check_bounds(&reader.topic, partition, start, (0, end))?;
             next.push(start);

@@ -76,7 +76,7 @@ impl Ack {
         })
     }
 
-    pub(in crate::log) fn tell(&self, result: Result<Written>) {
+    pub(crate) fn tell(&self, result: Result<Written>) {
         (self.0)(result);
     }
 }
@@ -86,6 +86,33 @@ impl Ack {
 pub(crate) enum Origin {
     Earliest,
     Latest,
+    /// At these offsets, by partition; at the earliest in others.
+    Offsets(&'static [(u32, i64)]),
+    /// At the first record of this time or later, in milliseconds since 1970, UTC; at the end if there is none.
+    At(i64),
+}
+
+impl Origin {
+    /// The same for one partition.
+    fn of(self, partition: u32) -> Start {
+        match self {
+            Origin::Earliest => Start::Earliest,
+            Origin::Latest => Start::Latest,
+            Origin::Offsets(offsets) => {
+                let found = offsets.iter().find(|(of, _)| *of == partition);
+                found.map_or(Start::Earliest, |(_, offset)| Start::Offset(*offset))
+            }
+            Origin::At(time) => Start::At(time),
+        }
+    }
+}
+
+/// Where a reader starts in one partition.
+enum Start {
+    Earliest,
+    Latest,
+    Offset(i64),
+    At(i64),
 }
 
 /// What the store knows of a partition.

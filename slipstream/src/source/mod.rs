@@ -86,6 +86,8 @@ pub(crate) struct Opening {
     pub(crate) name: Arc<str>,
     /// Where a topic's records come from, and when it ends: one consumer reads for all lanes.
     pub(crate) topic: Mutex<Option<(mpsc::Receiver<Delivery>, Until)>>,
+    /// The partitions of a topic that this process has, once that is known.
+    pub(crate) assigned: watch::Sender<Option<Vec<u32>>>,
     /// Where a source with positions of its own goes on.
     pub(crate) resumes: Option<Arc<Resumes>>,
     /// The names of its handlers' positions.
@@ -180,6 +182,19 @@ impl<T> Copied for Source<T> {}
 /// A shared source: the value of a path.
 pub fn shared<M, S: Shared<M>>(path: &'static S) -> S::Source {
     path.share()
+}
+
+/// What comes from the partitions of a topic.
+#[diagnostic::on_unimplemented(
+    message = "`lanes = partitions` needs a topic as its source",
+    label = "not a topic",
+    note = "lanes by key are `concurrency = n`"
+)]
+pub trait OfPartitions {}
+
+/// A source for `lanes = partitions`.
+pub fn of_partitions<T: OfPartitions>(source: Source<T>) -> Source<T> {
+    source
 }
 
 /// A private source: the value of an expression, made anew each time it is opened.

@@ -169,7 +169,7 @@ impl Step {
                     *ack = Some((pending.clone(), acknowledge(&self.inner.app, outputs, pending.clone())));
                 }
                 if let Some((_, ack)) = ack {
-                    log.produce(record, ack.clone());
+                    self.inner.app.produce(&**log, record, ack.clone());
                 }
             }
         }

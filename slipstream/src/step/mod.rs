@@ -280,6 +280,21 @@ impl Step {
         self.counts().taken.sub_shared(count.into());
     }
 
+    /// Its lane has ended, and what its pipe held is somebody else's: not taken, after all.
+    pub(crate) fn hand_back(&self) {
+        let held = u32::try_from(self.counts().held.get()).unwrap_or(u32::MAX);
+        self.released(held);
+        self.untook(held);
+    }
+
+    /// The lane begins anew: where it is in its partition is what the store says by then.
+    pub(crate) fn renew(&self) {
+        self.here().drained.store(false, Relaxed);
+        if let Some(mut track) = self.track() {
+            track.renew();
+        }
+    }
+
     /// The lane ends in the midst of its message, which will be taken again.
     pub(crate) fn cut_short(&self, count: u32) {
         self.inner.cut.store(true, Relaxed);

@@ -58,6 +58,11 @@ impl Track {
         Track { source: source.to_owned(), handler: handler.to_owned(), resumes, ..Track::default() }
     }
 
+    /// Forgets all that it has seen.
+    pub(crate) fn renew(&mut self) {
+        *self = Track::new(&self.source, &self.handler, self.resumes.take());
+    }
+
     /// Of a lane that hands its messages to others.
     pub(crate) fn dispatching() -> Self {
         Track { dispatches: true, ..Track::default() }

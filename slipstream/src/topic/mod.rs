@@ -88,6 +88,30 @@ impl<K, V, C> Topic<K, V, C> {
         self
     }
 
+    /// Writes nothing to it, to try what a program would do: what is sent counts as delivered, and goes nowhere. It need
+    /// not exist, and is not made. As a source it is read as any other. `topic.NAME.dry` says it from outside.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// static ALARMS: Topic<String, u32> = Topic::new("alarms").dry();
+    ///
+    /// #[handle(source = 0..3_u32, sink = [ALARMS, print])]
+    /// fn alarm(n: u32) -> (String, u32) {
+    ///     ("fire".to_owned(), n)
+    /// }
+    ///
+    /// let app = slipstream::testing::app().handler(alarm).start().await?;
+    /// app.wait().await?;
+    /// assert_eq!(app.report().sink("alarm", "ALARMS").delivered, 3);
+    /// # Ok(()) });
+    /// ```
+    #[must_use]
+    pub const fn dry(mut self) -> Self {
+        self.definition.dry = true;
+        self
+    }
+
     /// The topic's name in the program; `topic.NAME.name` may call it otherwise on the broker.
     pub const fn name(&self) -> &'static str {
         self.definition.name
@@ -152,7 +176,7 @@ impl<K: TopicKey, V: 'static, C: Codec<V>> Topic<K, V, C> {
     }
 
     /// Writes a record. Inside of a handler it is sent when the step ends, and nothing is returned; outside, waits
-    /// until it is acknowledged.
+    /// until it is acknowledged. To a dry topic nothing goes, and nothing is returned.
     ///
     /// ```
     /// # slipstream::doc_test(async {
@@ -188,12 +212,13 @@ impl<K: TopicKey, V: 'static, C: Codec<V>> Topic<K, V, C> {
         }
         let (done, written) = tokio::sync::oneshot::channel();
         // Nobody to tell means that the caller went away.
-        current.app.log()?.produce(outgoing, Ack::once(move |written| drop(done.send(written))));
+        let ack = Ack::once(move |written| drop(done.send(written)));
+        let goes = current.app.produce(&**current.app.log()?, outgoing, ack);
         let gone = |error| {
             Error::caused(ErrorKind::Log, "the log was closed before the record was delivered", error)
         };
         let Written { partition, offset } = written.await.map_err(gone)??;
-        Ok(Some(Receipt { partition, offset }))
+        Ok(goes.then_some(Receipt { partition, offset }))
     }
 }
 

@@ -7,17 +7,20 @@ use crate::error::{Error, Result};
 use crate::ledger::Received;
 use crate::log::{Delivery, Incoming};
 use crate::pulled::{At, Fault, Opened, Pulled};
-use crate::source::{Positions, Shared, Source, SourceId, TopicUse, Until};
+use crate::source::{OfPartitions, Positions, Shared, Source, SourceId, TopicUse, Until};
 use futures_core::Stream;
 use hashbrown::HashMap;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Told apart by this, which nobody writes: a static topic.
 pub struct ATopic;
+
+#[diagnostic::do_not_recommend]
+impl<K, V> OfPartitions for Record<K, V> {}
 
 /// A topic that is named as a source. Whether its records can be read is asked next, so that a type without serde's
 /// traits is said to be one.
@@ -63,7 +66,7 @@ impl<K: TopicKey, V: Send + 'static, C: Codec<V>> Topic<K, V, C> {
                 deliveries,
                 batch: Vec::new().into_iter(),
                 next: HashMap::new(),
-                assigned: None,
+                assigned: opening.assigned.clone(),
                 until,
                 ends: None,
                 counts,
@@ -85,7 +88,8 @@ struct Records<K, V, C> {
     batch: std::vec::IntoIter<Incoming>,
     /// The offset behind what was read and its epoch, by partition.
     next: HashMap<u32, (i64, u32)>,
-    assigned: Option<Vec<u32>>,
+    /// The partitions that are ours, for all who want to know.
+    assigned: watch::Sender<Option<Vec<u32>>>,
     until: Until,
     ends: Option<Vec<i64>>,
     counts: Arc<Received>,
@@ -100,7 +104,8 @@ struct Records<K, V, C> {
 impl<K, V, C> Records<K, V, C> {
     /// Whether everything up to the end offsets was read, and nobody has sought since.
     fn is_over(&self) -> bool {
-        let (Some(ends), Some(assigned)) = (&self.ends, &self.assigned) else { return false };
+        let assigned = self.assigned.borrow();
+        let (Some(ends), Some(assigned)) = (&self.ends, &*assigned) else { return false };
         assigned.iter().all(|partition| {
             let end = ends.get(*partition as usize).copied().unwrap_or(0);
             let epoch = self.app.upgrade().map_or(0, |app| app.epoch(&self.name, *partition));
@@ -110,7 +115,7 @@ impl<K, V, C> Records<K, V, C> {
 
     fn take(&mut self, delivery: Delivery) -> Result<()> {
         match delivery {
-            Delivery::Assigned(partitions) => self.assigned = Some(partitions),
+            Delivery::Assigned(partitions) => drop(self.assigned.send_replace(Some(partitions))),
             Delivery::Records(records) => {
                 self.counts.received.add(records.len() as u64);
                 self.batch = records.into_iter();

@@ -91,9 +91,13 @@ impl Admin {
 
     pub(super) fn create(&self, settings: &Settings, topic: &str, partitions: u32) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        let client: AdminClient<_> = settings::client(&settings.producer(), self.voice.another())?;
-        // The broker knows how often a topic is to be stored.
-        let new = NewTopic::new(topic, number(partitions), TopicReplication::Fixed(-1));
+        let client: AdminClient<_> = settings::client(&settings.producer(None), self.voice.another())?;
+        // The broker knows how often a topic is to be stored if nobody says.
+        let copies = settings.copies(topic)?.unwrap_or(-1);
+        let mut new = NewTopic::new(topic, number(partitions), TopicReplication::Fixed(copies));
+        for (key, value) in settings.made_with(topic) {
+            new = new.set(key, value);
+        }
         let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
         let answer = block_on(client.create_topics([&new], &options), deadline + Duration::from_secs(1))
             .unwrap_or(Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)))
@@ -101,7 +105,11 @@ impl Admin {
         for result in answer {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-                Err((_, code)) => return Err(self.failed(topic, KafkaError::AdminOp(code))),
+                Err((_, code)) => {
+                    let text =
+                        format!("the topic `{topic}` cannot be made by its `topic.NAME.create.*`: {code}");
+                    return Err(Error::new(ErrorKind::Log, text));
+                }
             }
         }
         // The brokers may not know of it all at once.

@@ -2,7 +2,7 @@
 
 use super::batch::{self, Batch};
 use crate::log::{Delivery, Incoming};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -50,11 +50,20 @@ impl Backlog {
         self.hand_on();
     }
 
-    /// Drops the records: their partitions are not ours any more. What else waits is still true.
-    pub(super) fn forget_records(&mut self) {
-        self.batch.take();
+    /// Drops the records: their partitions are not ours any more. What else waits is still true. Gives the first offset
+    /// of each partition that was dropped.
+    pub(super) fn forget_records(&mut self) -> BTreeMap<u32, i64> {
+        self.seal();
+        let mut first = BTreeMap::new();
+        for (delivery, _) in &self.waiting {
+            let Delivery::Records(records) = delivery else { continue };
+            for record in records {
+                first.entry(record.partition).or_insert(record.offset);
+            }
+        }
         self.waiting.retain(|(delivery, _)| matches!(delivery, Delivery::Failed(_)));
         self.size = Size::default();
+        first
     }
 
     /// Gives the lane as much as its channel takes.

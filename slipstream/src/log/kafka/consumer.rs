@@ -2,7 +2,7 @@
 
 use super::membership::{Membership, leave};
 use super::probe::Probe;
-use super::producer::Producer;
+use super::producers::Producers;
 use super::reader::{Reader, Tended};
 use super::settings::{self, Settings};
 use super::start::Start;
@@ -46,7 +46,7 @@ impl Consumer {
         membership: Membership,
         group: &str,
         topics: Vec<(Start, mpsc::Sender<Delivery>)>,
-        producer: Arc<Producer>,
+        producers: Arc<Producers>,
     ) -> Result<Self> {
         let config = settings.consumer(Some(group));
         let probe = Probe::new(config.clone(), membership.voice.another());
@@ -60,7 +60,7 @@ impl Consumer {
         let (commands, orders) = channel();
         let (finished, done) = channel();
         super::spawn(&format!("slipstream-kafka-{group}"), move || {
-            let deadline = run(&client, reader, &orders, &producer);
+            let deadline = run(&client, reader, &orders, &producers);
             leave(client, deadline);
             // Nobody may be waiting any more.
             let _ = finished.send(());
@@ -95,7 +95,7 @@ fn run(
     client: &BaseConsumer<Membership>,
     mut reader: Reader,
     orders: &Receiver<Command>,
-    producer: &Producer,
+    producers: &Producers,
 ) -> Instant {
     let mut tick = Instant::now() + TICK;
     loop {
@@ -111,7 +111,7 @@ fn run(
         while let Some(change) = client.context().take() {
             reader.change(change);
         }
-        if let Some(fatal) = producer.fatal() {
+        if let Some(fatal) = producers.fatal() {
             reader.fail_all(&format!("nothing more can be written: {fatal}"));
         }
         let (mut wait, burst) = match reader.tend() {

@@ -11,8 +11,10 @@ mod context;
 mod ends;
 mod membership;
 mod number;
+mod parting;
 mod probe;
 mod producer;
+mod producers;
 mod reader;
 mod settings;
 mod start;
@@ -26,9 +28,11 @@ use admin::Admin;
 use consumer::Consumer;
 use context::Voice;
 use membership::Membership;
-use producer::Producer;
+use producers::Producers;
 use settings::Settings;
+pub(crate) use settings::TopicSettings;
 use start::Start;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,20 +45,21 @@ pub(crate) struct KafkaLog {
     settings: Settings,
     voice: Voice,
     admin: Arc<Admin>,
-    producer: Arc<Producer>,
+    producers: Arc<Producers>,
     /// None when it is closed.
     consumers: Mutex<Option<Vec<Consumer>>>,
 }
 
 impl KafkaLog {
-    /// Makes the clients, by librdkafka's own settings. The broker is not asked anything yet.
-    pub(crate) fn connect(settings: &[(String, String)]) -> Result<Self> {
-        let settings = Settings::new(settings)?;
+    /// Makes the clients, by librdkafka's own settings, and by those of topics, by their names on the broker. The broker is
+    /// not asked anything yet.
+    pub(crate) fn connect(given: BTreeMap<String, String>, topics: TopicSettings) -> Result<Self> {
+        let settings = Settings::new(given, topics)?;
         let voice = Voice::new(settings.secrets());
         let admin = Arc::new(Admin::new(&settings, &voice)?);
         let spoken_to = admin.clone();
-        let producer = Producer::new(&settings, &voice, move || spoken_to.poll())?;
-        Ok(KafkaLog { settings, voice, admin, producer, consumers: Mutex::new(Some(Vec::new())) })
+        let producers = Arc::new(Producers::new(&settings, &voice, move || spoken_to.poll())?);
+        Ok(KafkaLog { settings, voice, admin, producers, consumers: Mutex::new(Some(Vec::new())) })
     }
 
     fn consumers(&self) -> MutexGuard<'_, Option<Vec<Consumer>>> {
@@ -109,21 +114,21 @@ impl Log for KafkaLog {
             return Err(Error::new(ErrorKind::Log, format!("group `{group}`: the log is closed")));
         };
         let membership = Membership::new(self.voice.another());
-        let producer = self.producer.clone();
-        consumers.push(Consumer::start(&self.settings, membership, group, topics, producer)?);
+        let producers = self.producers.clone();
+        consumers.push(Consumer::start(&self.settings, membership, group, topics, producers)?);
         Ok(())
     }
 
     fn produce(&self, record: Outgoing, ack: Ack) {
-        self.producer.produce(record, ack);
+        self.producers.produce(record, ack);
     }
 
     fn in_flight(&self) -> usize {
-        self.producer.in_flight()
+        self.producers.in_flight()
     }
 
     fn room(&self) -> usize {
-        self.producer.room()
+        self.producers.room()
     }
 
     /// Does nothing: through rdkafka there is no way to end librdkafka's lingering early, and it is a few milliseconds.
@@ -138,7 +143,7 @@ impl Log for KafkaLog {
         let consumers = self.consumers().take().unwrap_or_default();
         // They leave the group while the producer finishes.
         consumers.iter().for_each(|consumer| consumer.close(deadline));
-        self.producer.close(deadline);
+        self.producers.close(deadline);
         consumers.iter().for_each(|consumer| consumer.wait(deadline));
     }
 }

@@ -1,11 +1,11 @@
 //! Writing: one idempotent producer, its acknowledgements on a thread of its own, and an overflow that keeps the order.
 
 use super::context::Voice;
-use super::settings::{self, Settings};
+use super::settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Ack, Outgoing, Told, Written};
 use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
@@ -63,18 +63,19 @@ struct Context {
 impl Producer {
     /// Makes a producer; its thread calls `beside` now and then.
     pub(super) fn new(
-        settings: &Settings,
+        config: &ClientConfig,
+        queue: usize,
         voice: &Voice,
         beside: impl Fn() + Send + 'static,
     ) -> Result<Arc<Self>> {
         let flight = Arc::<Flight>::default();
         let context = Context { voice: voice.another(), flight: flight.clone() };
         let producer = Arc::new(Producer {
-            client: settings::client(&settings.producer(), context)?,
+            client: settings::client(config, context)?,
             overflow: Mutex::default(),
             flight,
             // A step may write more than one record, and what is under way must be enough for the network.
-            room: settings.queue() / 2,
+            room: queue / 2,
             stopped: AtomicBool::new(false),
             sent: AtomicUsize::new(0),
             attended: AtomicBool::new(false),
@@ -127,9 +128,13 @@ impl Producer {
         self.flight.fatal.get().map(String::as_str)
     }
 
+    pub(super) fn refuse_all(&self) {
+        self.flight.closed.store(true, Ordering::Release);
+    }
+
     /// Takes no more records, and waits for what is under way; what is not done then fails.
     pub(super) fn close(&self, deadline: Instant) {
-        self.flight.closed.store(true, Ordering::Release);
+        self.refuse_all();
         while self.in_flight() > 0 && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }

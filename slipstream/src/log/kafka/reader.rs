@@ -3,6 +3,7 @@
 use super::backlog::Backlog;
 use super::membership::{Membership, Rebalance};
 use super::number::number;
+use super::parting::Parting;
 use super::probe::Probe;
 use super::start::Start;
 use super::table::{Reading, Table, Verdict};
@@ -50,6 +51,8 @@ pub(super) struct Reader {
     current: usize,
     /// Since when nothing is read because of a full lane.
     held: Option<Instant>,
+    /// What the group was told, and the partitions that it is about to get back.
+    parting: Parting,
     failed: bool,
 }
 
@@ -62,7 +65,7 @@ impl Reader {
         let topic =
             |(start, deliver)| Topic { start, table: Table::default(), backlog: Backlog::new(deliver) };
         let topics = topics.into_iter().map(topic).collect();
-        Reader { client, probe, topics, current: 0, held: None, failed: false }
+        Reader { client, probe, topics, current: 0, held: None, parting: Parting::default(), failed: false }
     }
 
     /// Takes a record to the lane of its topic.
@@ -100,17 +103,29 @@ impl Reader {
     pub(super) fn change(&mut self, change: Rebalance) {
         match change {
             Rebalance::Revoked => {
+                let mut handed = Vec::new();
                 for at in 0..self.topics.len() {
                     // A partition that is assigned again later may still be paused otherwise.
                     if self.topics[at].table.paused {
                         self.pause(at, false);
                     }
-                    self.topics[at].table.revoke();
-                    self.topics[at].backlog.forget_records();
+                    let Topic { start, table, backlog } = &mut self.topics[at];
+                    let forgotten = backlog.forget_records();
+                    for (partition, reading) in table.iter() {
+                        let Some(taken) = reading.taken() else { continue };
+                        let next = forgotten.get(&partition).map_or(taken, |first| taken.min(*first));
+                        handed.push(((start.topic.clone(), partition), next));
+                    }
+                    table.revoke();
                 }
-                self.answer(self.client.unassign());
+                self.parting.begin(handed.into_iter());
+                if self.client.assignment_lost() {
+                    // They are somebody else's already, and what the group is told now is refused.
+                    self.part();
+                }
             }
             Rebalance::Assigned(list) => {
+                self.part();
                 let deadline = Instant::now() + admin::PATIENCE;
                 let mut starts = TopicPartitionList::new();
                 for topic in &mut self.topics {
@@ -118,7 +133,7 @@ impl Reader {
                     let mut ours: Vec<u32> =
                         ours.iter().filter_map(|p| u32::try_from(p.partition()).ok()).collect();
                     ours.sort_unstable();
-                    let offsets = match topic.start.offsets(&self.client, &ours, deadline) {
+                    let offsets = match topic.start.offsets(&self.client, &ours, &self.parting, deadline) {
                         Ok(offsets) => offsets,
                         Err(error) => {
                             topic.backlog.push(Delivery::Failed(error));
@@ -143,6 +158,13 @@ impl Reader {
         }
     }
 
+    /// Gives partitions back that lanes have had time for, if there are any.
+    pub(super) fn part(&mut self) {
+        if self.parting.end() {
+            self.answer(self.client.unassign());
+        }
+    }
+
     fn answer(&mut self, answer: Result<(), KafkaError>) {
         if let Err(error) = answer {
             self.fail_all(&format!("the group's partitions could not be taken up: {error}"));
@@ -155,6 +177,9 @@ impl Reader {
     /// a lane of 800 000 records a second down to 55 000). So a lane that only is the slower one is waited for, and
     /// paused is one that stands still.
     pub(super) fn tend(&mut self) -> Tended {
+        if self.parting.is_over() {
+            self.answer(self.client.unassign());
+        }
         let (mut behind, mut full, mut others) = (false, Vec::new(), false);
         for at in 0..self.topics.len() {
             let Topic { table, backlog, .. } = &mut self.topics[at];
@@ -185,9 +210,11 @@ impl Reader {
 
     pub(super) fn commit(&mut self, offsets: &[GroupOffset]) {
         let mut list = TopicPartitionList::new();
-        for GroupOffset { topic, partition, offset } in offsets {
+        for told @ GroupOffset { topic, partition, offset } in offsets {
             let ours = self.topics.iter_mut().find(|ours| ours.start.topic == *topic);
-            if ours.is_some_and(|ours| ours.table.get(*partition).is_some()) {
+            let is_ours = ours.is_some_and(|ours| ours.table.get(*partition).is_some());
+            if is_ours || self.parting.wants(topic, *partition) {
+                self.parting.told(told);
                 let added = list.add_partition_offset(topic, number(*partition), Offset::Offset(*offset));
                 if added.is_err() {
                     tracing::warn!(target: TARGET, "topic `{topic}`: {offset} is no offset to commit");

@@ -1,5 +1,6 @@
 //! The user's librdkafka settings, with our defaults, and without those that would break a promise.
 
+use crate::config::near;
 use crate::error::{Error, ErrorKind, Result};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
@@ -65,14 +66,29 @@ const ONLY_PRODUCER: &str = "acks batch.num.messages batch.size compression.code
     queue.buffering.max.ms queuing.strategy request.required.acks request.timeout.ms retries \
     sticky.partitioning.linger.ms transaction.timeout.ms";
 
+/// Settings that both kinds have, as far as one may be meant by a misspelt name.
+const BOTH: &str = "allow.auto.create.topics bootstrap.servers broker.address.family broker.address.ttl client.dns.lookup \
+    client.id client.rack connections.max.idle.ms debug enabled_events max.in.flight message.copy.max.bytes \
+    message.max.bytes metadata.broker.list metadata.max.age.ms receive.message.max.bytes reconnect.backoff.max.ms \
+    reconnect.backoff.ms retry.backoff.max.ms retry.backoff.ms sasl.mechanism sasl.mechanisms sasl.password sasl.username \
+    security.protocol socket.connection.setup.timeout.ms socket.keepalive.enable socket.timeout.ms ssl.ca.location \
+    ssl.certificate.location ssl.key.location ssl.key.password statistics.interval.ms topic.metadata.refresh.interval.ms";
+
+/// What is set for topics, by their names on the broker.
+pub(crate) type TopicSettings = BTreeMap<String, BTreeMap<String, String>>;
+
+/// What the names of settings begin with that a topic is made with.
+const CREATE: &str = "create.";
+const COPIES: &str = "create.replication.factor";
+
 /// What clients are made with.
 pub(super) struct Settings {
     given: BTreeMap<String, String>,
+    topics: TopicSettings,
 }
 
 impl Settings {
-    pub(super) fn new(given: &[(String, String)]) -> Result<Self> {
-        let given: BTreeMap<String, String> = given.iter().cloned().collect();
+    pub(super) fn new(given: BTreeMap<String, String>, topics: TopicSettings) -> Result<Self> {
         if !given.contains_key("bootstrap.servers") && !given.contains_key("metadata.broker.list") {
             return Err(refuse("bootstrap.servers", "is missing: it names the broker, as `host:port`"));
         }
@@ -87,7 +103,7 @@ impl Settings {
             }
         }
         if given.get("partition.assignment.strategy").is_some_and(|given| given.contains("cooperative")) {
-            let why = "must be `range` or `roundrobin`: librdkafka loses commits in cooperative rebalances";
+            let why = "must be `range` or `roundrobin`: partitions are taken up and given back all at once";
             return Err(refuse("partition.assignment.strategy", why));
         }
         let plain =
@@ -95,7 +111,47 @@ impl Settings {
         if plain && given.keys().any(|key| key == "sasl.password") {
             tracing::warn!(target: super::TARGET, "the password goes over the network without encryption");
         }
-        Ok(Settings { given })
+        let settings = Settings { given, topics };
+        for (topic, own) in &settings.topics {
+            settings.copies(topic)?;
+            for key in own.keys().filter(|key| !key.starts_with(CREATE)) {
+                let is_of = |all: &str| all.split_whitespace().any(|of_all| of_all == key);
+                let why = if FORCED.iter().any(|(forced, ..)| forced == key) {
+                    "has one value only, for all topics".to_owned()
+                } else if is_of(ONLY_CONSUMER) {
+                    "is set for all topics, as `kafka.*`: one consumer reads them".to_owned()
+                } else if !is_of(ONLY_PRODUCER) {
+                    let known = ["name", "dry", "create.partitions", COPIES].into_iter();
+                    let near = near(key, known.chain(ONLY_PRODUCER.split_whitespace()));
+                    format!("is not what one topic can have{near}")
+                } else {
+                    continue;
+                };
+                return Err(refuse(&format!("{key}` of the topic `{topic}"), &why));
+            }
+        }
+        Ok(settings)
+    }
+
+    /// The topics that are written to by settings of their own.
+    pub(super) fn topics_that_differ(&self) -> impl Iterator<Item = &str> {
+        let differs = |own: &BTreeMap<String, String>| own.keys().any(|key| !key.starts_with(CREATE));
+        self.topics.iter().filter(move |(_, own)| differs(own)).map(|(topic, _)| &**topic)
+    }
+
+    /// How many brokers are to store a topic that is made.
+    pub(super) fn copies(&self, topic: &str) -> Result<Option<i32>> {
+        let Some(copies) = self.topics.get(topic).and_then(|own| own.get(COPIES)) else { return Ok(None) };
+        let copies = copies.trim().parse().ok().filter(|copies| *copies > 0);
+        let wrong =
+            || refuse(&format!("{COPIES}` of the topic `{topic}"), "is a number of brokers, from 1 on");
+        copies.map(Some).ok_or_else(wrong)
+    }
+
+    /// The broker's own settings that a topic is made with.
+    pub(super) fn made_with(&self, topic: &str) -> impl Iterator<Item = (&str, &str)> {
+        let own = self.topics.get(topic).into_iter().flatten().filter(|(key, _)| *key != COPIES);
+        own.filter_map(|(key, value)| Some((key.strip_prefix(CREATE)?, &**value)))
     }
 
     /// The brokers: the one setting that may be shown.
@@ -104,11 +160,13 @@ impl Settings {
         servers.map_or("", String::as_str)
     }
 
-    /// How many records librdkafka holds at most.
-    pub(super) fn queue(&self) -> usize {
-        let given =
-            self.given.get("queue.buffering.max.messages").and_then(|given| given.trim().parse().ok());
-        given.unwrap_or(100_000)
+    /// How many records the producer of a topic, or of all others, holds at most.
+    pub(super) fn queue(&self, topic: Option<&str>) -> usize {
+        let config = self.producer(topic);
+        config
+            .get("queue.buffering.max.messages")
+            .and_then(|given| given.trim().parse().ok())
+            .unwrap_or(100_000)
     }
 
     /// What must not be in any log line or error.
@@ -122,7 +180,7 @@ impl Settings {
 
     /// The configuration of a consumer: of a group's member, or of one that only asks.
     pub(super) fn consumer(&self, group: Option<&str>) -> ClientConfig {
-        let mut config = self.config(ONLY_PRODUCER, &CONSUMER);
+        let mut config = config(&self.given, ONLY_PRODUCER, &CONSUMER);
         config.set("enable.auto.commit", "false");
         config.set("enable.auto.offset.store", "false");
         config.set("enable.partition.eof", "true");
@@ -133,28 +191,40 @@ impl Settings {
         config
     }
 
-    pub(super) fn producer(&self) -> ClientConfig {
-        let mut config = self.config(ONLY_CONSUMER, &PRODUCER);
+    /// The configuration of the producer for one topic, or for all that have no settings of their own.
+    pub(super) fn producer(&self, topic: Option<&str>) -> ClientConfig {
+        let mut given = self.given.clone();
+        for (key, value) in topic.and_then(|topic| self.topics.get(topic)).into_iter().flatten() {
+            if key.starts_with(CREATE) {
+                continue;
+            }
+            // It may be set for all by its other name.
+            for (names, _) in PRODUCER.iter().filter(|(names, _)| names.contains(&&**key)) {
+                names.iter().for_each(|name| drop(given.remove(*name)));
+            }
+            given.insert(key.clone(), value.clone());
+        }
+        let mut config = config(&given, ONLY_CONSUMER, &PRODUCER);
         config.set("enable.idempotence", "true");
         config
     }
+}
 
-    fn config(&self, foreign: &str, defaults: &[(&[&str], &str)]) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        // Otherwise it follows the `log` crate, which nobody may have set up; `tracing` filters here.
-        config.set_log_level(RDKafkaLogLevel::Debug);
-        for (names, value) in defaults {
-            if !names.iter().any(|name| self.given.contains_key(*name)) {
-                config.set(names[0], *value);
-            }
+fn config(given: &BTreeMap<String, String>, foreign: &str, defaults: &[(&[&str], &str)]) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    // Otherwise it follows the `log` crate, which nobody may have set up; `tracing` filters here.
+    config.set_log_level(RDKafkaLogLevel::Debug);
+    for (names, value) in defaults {
+        if !names.iter().any(|name| given.contains_key(*name)) {
+            config.set(names[0], *value);
         }
-        for (key, value) in &self.given {
-            if !foreign.split_whitespace().any(|foreign| foreign == key) {
-                config.set(key, value);
-            }
-        }
-        config
     }
+    for (key, value) in given {
+        if !foreign.split_whitespace().any(|foreign| foreign == key) {
+            config.set(key, value);
+        }
+    }
+    config
 }
 
 impl fmt::Debug for Settings {
@@ -171,7 +241,9 @@ where
 {
     config.create_with_context(context).map_err(|error| match error {
         KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, key, _) => {
-            refuse(&key, "is unknown to librdkafka, or to a feature that was not built in")
+            let known = [ONLY_CONSUMER, ONLY_PRODUCER, BOTH].into_iter().flat_map(str::split_whitespace);
+            let near = near(&key, known);
+            refuse(&key, &format!("is unknown to librdkafka, or to a feature that was not built in{near}"))
         }
         KafkaError::ClientConfig(_, _, key, _) => refuse(&key, "has a value that librdkafka does not take"),
         // The texts of other errors name settings and files, but no values that are secret.
@@ -180,7 +252,7 @@ where
 }
 
 fn refuse(key: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Log, format!("the Kafka setting `{key}` {why}"))
+    Error::new(ErrorKind::Preflight, format!("the Kafka setting `{key}` {why}"))
 }
 
 #[cfg(test)]
@@ -189,8 +261,48 @@ mod tests {
 
     fn settings(given: &[(&str, &str)]) -> Result<Settings> {
         let servers = [("bootstrap.servers", "broker:9092")];
-        let pairs = servers.iter().chain(given).map(|(key, value)| (key.to_string(), value.to_string()));
-        Settings::new(&pairs.collect::<Vec<_>>())
+        Settings::new(pairs(&[&servers, given].concat()), TopicSettings::new())
+    }
+
+    fn pairs(given: &[(&str, &str)]) -> BTreeMap<String, String> {
+        given.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+    }
+
+    fn of_topic(given: &[(&str, &str)]) -> Result<Settings> {
+        let servers =
+            [("bootstrap.servers", "broker:9092"), ("linger.ms", "7"), ("compression.codec", "gzip")];
+        Settings::new(pairs(&servers), TopicSettings::from([("words".to_owned(), pairs(given))]))
+    }
+
+    #[test]
+    fn a_topic_has_settings_of_its_own() {
+        let own = [("compression.type", "zstd"), ("create.cleanup.policy", "compact"), (COPIES, "3")];
+        let settings = of_topic(&own).unwrap();
+        assert_eq!(settings.topics_that_differ().collect::<Vec<_>>(), ["words"]);
+        let (own, shared) = (settings.producer(Some("words")), settings.producer(None));
+        assert_eq!((own.get("compression.type"), own.get("compression.codec")), (Some("zstd"), None));
+        assert_eq!((own.get("linger.ms"), own.get("create.cleanup.policy")), (Some("7"), None));
+        assert_eq!((shared.get("compression.type"), shared.get("compression.codec")), (None, Some("gzip")));
+        assert_eq!(settings.made_with("words").collect::<Vec<_>>(), [("cleanup.policy", "compact")]);
+        assert_eq!((settings.copies("words").unwrap(), settings.copies("other").unwrap()), (Some(3), None));
+        assert_eq!(of_topic(&[("create.retention.ms", "5")]).unwrap().topics_that_differ().count(), 0);
+    }
+
+    #[test]
+    fn what_one_topic_cannot_have_is_refused() {
+        for (key, said) in [
+            ("enable.idempotence", "has one value only"),
+            ("fetch.min.bytes", "one consumer reads them"),
+            ("compresion.type", "did you mean `compression.type`?"),
+            ("security.protocol", "is not what one topic can have"),
+            (COPIES, "is a number of brokers"),
+        ] {
+            let error = of_topic(&[(key, "canary")]).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            let error = error.to_string();
+            assert!(error.contains(said) && error.contains(key) && error.contains("`words`"), "{error}");
+            assert!(!error.contains("canary"), "{error}");
+        }
     }
 
     #[test]
@@ -210,14 +322,19 @@ mod tests {
             assert!(error.contains(key), "{error}");
         }
         assert!(settings(&[("enable.auto.commit", "False")]).is_ok());
-        assert!(Settings::new(&[]).unwrap_err().to_string().contains("bootstrap.servers"));
+        assert!(
+            Settings::new(BTreeMap::new(), TopicSettings::new())
+                .unwrap_err()
+                .to_string()
+                .contains("bootstrap.servers")
+        );
     }
 
     #[test]
     fn keeps_what_the_user_sets() {
         let settings = settings(&[("compression.codec", "gzip"), ("session.timeout.ms", "9000")]).unwrap();
-        assert_eq!(settings.producer().get("compression.type"), None);
-        assert_eq!(settings.producer().get("session.timeout.ms"), None);
+        assert_eq!(settings.producer(None).get("compression.type"), None);
+        assert_eq!(settings.producer(None).get("session.timeout.ms"), None);
         assert_eq!(settings.consumer(None).get("session.timeout.ms"), Some("9000"));
         assert_eq!(settings.consumer(Some("g")).get("enable.auto.commit"), Some("false"));
         assert_eq!(settings.consumer(Some("g")).get("compression.codec"), None);
@@ -236,7 +353,7 @@ mod tests {
                 "{shown}"
             );
             let made = client::<_, rdkafka::producer::BaseProducer<_>>(
-                &settings.producer(),
+                &settings.producer(None),
                 rdkafka::producer::DefaultProducerContext,
             );
             if let Err(error) = made {

@@ -2,8 +2,9 @@
 
 use super::admin::Admin;
 use super::number::number;
+use super::parting::Parting;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Known, Origin, Position, Subscription, check_bounds};
+use crate::log::{Known, Origin, Position, Start as Begin, Subscription, check_bounds};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -26,8 +27,8 @@ impl Start {
     pub(super) fn of(subscription: &Subscription, admin: &Admin) -> Result<Self> {
         let Subscription { topic, origin, position, keeps, .. } = subscription;
         let ends = match origin {
-            Origin::Earliest => Vec::new(),
             Origin::Latest => admin.ends(topic)?,
+            _ => Vec::new(),
         };
         Ok(Start { topic: topic.clone(), origin: *origin, ends, position: position.clone(), keeps: *keeps })
     }
@@ -37,6 +38,7 @@ impl Start {
         &self,
         consumer: &BaseConsumer<C>,
         partitions: &[u32],
+        parting: &Parting,
         deadline: Instant,
     ) -> Result<BTreeMap<u32, Known>> {
         let topic = &self.topic;
@@ -50,7 +52,11 @@ impl Start {
         let known: BTreeMap<u32, Known> =
             partitions.iter().map(|&partition| (partition, (self.position)(partition))).collect();
         let mut asked = TopicPartitionList::new();
-        for (&partition, _) in known.iter().filter(|(_, known)| known.offset.is_none()) {
+        // Where nothing is kept of the records, another member may have gone on where this one was.
+        let before = |partition| parting.last(topic, partition).filter(|_| !self.keeps);
+        for (&partition, _) in
+            known.iter().filter(|(p, known)| known.offset.is_none() || before(**p).is_some())
+        {
             asked.add_partition(topic, number(partition));
         }
         let committed = if asked.count() == 0 {
@@ -72,15 +78,31 @@ impl Start {
             if known.offset.is_none() && group.is_some() && self.keeps {
                 stateless.push(partition);
             }
+            let others = group.filter(|group| before(partition).is_some_and(|told| told != *group));
             let (low, high) =
                 consumer.fetch_watermarks(topic, number(partition), left(deadline)).map_err(failed)?;
-            let start = known.offset.or(group).unwrap_or(match self.origin {
-                Origin::Earliest => low,
+            let start = match (others.or(known.offset).or(group), self.origin.of(partition)) {
+                (Some(start), _) | (None, Begin::Offset(start)) => start,
+                (None, Begin::Earliest) => low,
                 // Retention may have taken away what came since.
-                Origin::Latest => {
+                (None, Begin::Latest) => {
                     self.ends.get(partition as usize).map_or(high, |end| (*end).clamp(low, high))
                 }
-            });
+                // The end as it was before the question: what was written since is looked at.
+                (None, Begin::At(time)) => {
+                    let mut asked = TopicPartitionList::new();
+                    let at = Offset::Offset(time);
+                    asked.add_partition_offset(topic, number(partition), at).map_err(failed)?;
+                    let since = consumer.offsets_for_times(asked, left(deadline)).map_err(failed)?;
+                    let since = since.find_partition(topic, number(partition));
+                    since
+                        .map(|found| found.error().map(|()| found.offset()))
+                        .transpose()
+                        .map_err(failed)?
+                        .and_then(offset)
+                        .unwrap_or(high)
+                }
+            };
             check_bounds(topic, partition, start, (low, high))?;
             starts.insert(partition, Known { offset: Some(start), ..known });
         }

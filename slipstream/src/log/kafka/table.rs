@@ -35,6 +35,8 @@ pub(super) struct Reading {
     restarts: u32,
     /// Where it began.
     start: i64,
+    /// The offset behind the last record; before an end there may be marks of transactions.
+    taken: Option<i64>,
     /// What is read has this.
     pub(super) epoch: u32,
     /// The offset before a seek: what is from there on may be left over from before, however often it comes.
@@ -52,9 +54,15 @@ impl Reading {
             silent: 0,
             restarts: 0,
             start: next,
+            taken: None,
             epoch,
             left_over: None,
         }
+    }
+
+    /// The offset behind the last record that was taken, if there is one.
+    pub(super) fn taken(&self) -> Option<i64> {
+        self.taken
     }
 
     /// The position has moved: reading goes on from there.
@@ -71,6 +79,7 @@ impl Reading {
         let verdict = self.judge(offset);
         if verdict == Verdict::Take {
             self.next = offset + 1;
+            self.taken = Some(self.next);
             self.silent = 0;
             self.restarts = 0;
         }

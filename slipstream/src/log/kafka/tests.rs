@@ -4,7 +4,7 @@ use super::*;
 use crate::log::conformance::harness::*;
 use crate::log::{Delivery, Known, Origin, Written};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -22,7 +22,7 @@ fn servers() -> Option<String> {
 fn connect(servers: &str, more: &[(&str, &str)]) -> Arc<dyn Log> {
     let settings = [("bootstrap.servers", servers)];
     let settings = settings.iter().chain(more).map(|(key, value)| (key.to_string(), value.to_string()));
-    Arc::new(KafkaLog::connect(&settings.collect::<Vec<_>>()).unwrap())
+    Arc::new(KafkaLog::connect(settings.collect(), TopicSettings::new()).unwrap())
 }
 
 #[test]
@@ -194,6 +194,55 @@ fn unknown_topics_are_named_and_not_made() {
     assert!(log.ends(&topic).is_err());
     assert_eq!(log.partitions(&topic).unwrap(), None);
     log.close(Duration::from_secs(10));
+}
+
+#[test]
+fn a_topic_is_made_and_written_by_settings_of_its_own() {
+    let Some(servers) = servers() else { return };
+    let (own, plain, wrong) = (name("own"), name("plain"), name("wrong"));
+    let pairs = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+    };
+    let topics = TopicSettings::from([
+        (own.to_string(), pairs(&[("partitioner", "consistent"), ("create.cleanup.policy", "compact")])),
+        (wrong.to_string(), pairs(&[("create.retention.ms", "canary")])),
+    ]);
+    let log: Arc<dyn Log> =
+        Arc::new(KafkaLog::connect(pairs(&[("bootstrap.servers", &servers)]), topics).unwrap());
+    let error = log.create(&wrong, 1).unwrap_err().to_string();
+    assert!(error.contains(&*wrong) && error.contains("create.*") && !error.contains("canary"), "{error}");
+    let (mut made, mut to) = (Vec::new(), Vec::new());
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &servers);
+    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for topic in [&own, &plain] {
+        log.create(topic, 4).unwrap();
+        let asked = [ResourceSpecifier::Topic(topic)];
+        let told = runtime.block_on(admin.describe_configs(&asked, &AdminOptions::new())).unwrap();
+        let told = told.into_iter().next().unwrap().unwrap();
+        made.push(told.get("cleanup.policy").unwrap().value.clone().unwrap());
+        let record = |i: usize| outgoing(topic, Some(&i.to_string()), &i.to_string());
+        let written = written(&log, (0..100).map(record).collect());
+        to.push(written.iter().map(|written| written.partition).collect::<Vec<_>>());
+    }
+    assert_eq!(made, ["compact", "delete"]);
+    assert_ne!(to[0], to[1], "each has a partitioner of its own");
+    let error = KafkaLog::connect(
+        pairs(&[("bootstrap.servers", &servers)]),
+        TopicSettings::from([("words".into(), pairs(&[("partitioner", "canary")]))]),
+    );
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("`words`") && error.contains("`partitioner`") && !error.contains("canary"),
+        "{error}"
+    );
+    // Both end in time, and take nothing more.
+    log.close(Duration::from_secs(10));
+    assert_eq!(log.in_flight(), 0);
+    assert!(
+        [&own, &plain].iter().all(|topic| write(&log, vec![outgoing(topic, None, "x")]).remove(0).is_err())
+    );
 }
 
 /// Needs no broker: nobody listens there.

@@ -2,6 +2,7 @@
 
 use super::super::conformance::harness::*;
 use super::*;
+use crate::log::Origin;
 use bytes::Bytes;
 
 fn log(memory: &MemoryLog) -> Arc<dyn Log> {

@@ -21,7 +21,7 @@ async fn a_batch_that_is_dropped_is_found() {
         deliveries,
         batch: Vec::new().into_iter(),
         next: HashMap::new(),
-        assigned: None,
+        assigned: tokio::sync::watch::channel(None).0,
         until: None,
         ends: None,
         codec: None,

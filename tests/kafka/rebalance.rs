@@ -1,0 +1,118 @@
+//! Two members of a group on a broker: partitions come and go, and what is in flight is finished or handed back.
+
+use slipstream::prelude::*;
+use slipstream::testing::Output;
+use std::collections::BTreeMap;
+
+const PARTITIONS: u32 = 4;
+static SHARED: Topic<u32, u64> = Topic::new("shared").partitions(PARTITIONS).start(Start::Earliest);
+static SEEN: Output<(u32, i64)> = Output::new("seen by a member");
+
+/// Each partition in order, three at a time; what is not three yet waits in the pipe.
+#[handle(source = SHARED, pipe = [chunks(3)], lanes = partitions, sink = [SEEN])]
+async fn in_threes(records: Vec<Record<u32, u64>>) -> Vec<(u32, i64)> {
+    tokio::time::sleep(millis(1)).await;
+    records.iter().map(|record| (record.partition(), record.offset())).collect()
+}
+
+#[handle(source = SHARED, concurrency = 3, sink = [SEEN])]
+async fn by_key(record: Record<u32, u64>) -> (u32, i64) {
+    tokio::time::sleep(Duration::from_micros(300)).await;
+    (record.partition(), record.offset())
+}
+
+/// A member of the group, with a state of its own.
+struct Member {
+    running: Running,
+    /// By partition, the offsets in the order in which they were handled.
+    seen: BTreeMap<u32, Vec<i64>>,
+}
+
+impl Member {
+    async fn start(config: &Config, add: fn(App) -> App) -> Member {
+        let state = tempfile::tempdir().unwrap().keep();
+        let config = config.clone().set("state.dir", state.to_string_lossy());
+        Member { running: add(App::new().config(config)).start().await.unwrap(), seen: BTreeMap::new() }
+    }
+
+    fn look(&mut self) -> usize {
+        for (partition, offset) in self.running.drain(&SEEN).unwrap() {
+            self.seen.entry(partition).or_default().push(offset);
+        }
+        self.seen.values().map(Vec::len).sum()
+    }
+
+    async fn stop(mut self) -> BTreeMap<u32, Vec<i64>> {
+        self.running.stop().await.unwrap();
+        self.running.assert_conserved();
+        self.look();
+        self.seen
+    }
+}
+
+/// Sends so many more records, all keys alike.
+async fn send(member: &Member, from: u64, many: u64) {
+    for n in from..from + many {
+        member.running.scope(SHARED.send(((n % 37) as u32, n))).await.unwrap();
+    }
+}
+
+async fn until(what: &str, mut enough: impl FnMut() -> bool) {
+    for _ in 0..4_000 {
+        if enough() {
+            return;
+        }
+        tokio::time::sleep(millis(5)).await;
+    }
+    panic!("in 20 s not: {what}");
+}
+
+/// One is alone, gets company, and is alone again, while records come; gives how often each record was handled.
+async fn two_members(name: &str, add: fn(App) -> App, held: usize) -> Option<BTreeMap<(u32, i64), usize>> {
+    const EACH: u64 = 37 * 12;
+    let (_, config) = super::app(name)?;
+    let mut one = Member::start(&config, add).await;
+    send(&one, 0, EACH).await;
+    until("the first sees most", || one.look() + held >= EACH as usize).await;
+    let mut two = Member::start(&config, add).await;
+    // In the midst of it all.
+    let mut sent = EACH;
+    while two.look() < 30 {
+        assert!(sent < 400 * EACH, "the second sees nothing");
+        send(&one, sent, 37).await;
+        sent += 37;
+    }
+    let seen_by_two = two.stop().await;
+    send(&one, sent, EACH).await;
+    sent += EACH;
+    let total = |seen: &BTreeMap<u32, Vec<i64>>| seen.values().map(Vec::len).sum::<usize>();
+    let by_two = total(&seen_by_two);
+    until("the first sees the rest", || one.look() + by_two + held >= sent as usize).await;
+    tokio::time::sleep(millis(300)).await;
+    let seen_by_one = one.stop().await;
+    let mut times = BTreeMap::new();
+    for seen in [&seen_by_one, &seen_by_two] {
+        for (partition, offsets) in seen {
+            offsets.iter().for_each(|offset| *times.entry((*partition, *offset)).or_default() += 1);
+        }
+    }
+    assert!(times.len() + held >= sent as usize, "{} of {sent} were handled", times.len());
+    Some(times)
+}
+
+fn twice(times: &BTreeMap<(u32, i64), usize>) -> Vec<(u32, i64)> {
+    times.iter().filter(|(_, times)| **times > 1).map(|(record, _)| *record).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_of_partitions_come_and_go_with_the_group() {
+    let add = |app: App| app.handler(in_threes);
+    let Some(times) = two_members("come-and-go", add, 2 * PARTITIONS as usize).await else { return };
+    assert_eq!(twice(&times), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_by_key_finish_what_they_have_when_the_group_changes() {
+    let Some(times) = two_members("by-key", |app| app.handler(by_key), 0).await else { return };
+    assert_eq!(twice(&times), []);
+}
