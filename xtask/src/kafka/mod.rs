@@ -82,6 +82,11 @@ pub(crate) fn print_status() -> Result<bool> {
     Ok(running.is_some())
 }
 
+/// Whether the broker is not ours.
+pub(crate) fn is_given() -> bool {
+    std::env::var_os(ADDRESS).is_some()
+}
+
 fn given() -> Result<Option<Broker>> {
     let Ok(address) = std::env::var(ADDRESS) else { return Ok(None) };
     if !address.split(',').any(|one| machine::answers(one.trim())) {

@@ -34,6 +34,8 @@ pub(super) fn settings(place: &Place<'_>) -> Vec<(&'static str, String)> {
         ("share.coordinator.state.topic.min.isr", one()),
         // A test's group has all its members at once: do not wait 3 s for more.
         ("group.initial.rebalance.delay.ms", "0".into()),
+        // A test that kills members need not wait 6 s for each to be missed.
+        ("group.min.session.timeout.ms", "1000".into()),
     ]
 }
 

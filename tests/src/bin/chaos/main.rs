@@ -4,6 +4,8 @@
 mod checking;
 mod counting;
 mod filling;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod shipping;
 
 use slipstream::prelude::*;
@@ -49,6 +51,10 @@ async fn main() -> Result<()> {
         ["check", dir] => checking::run(dir).await,
         ["fill", dir, notes] => filling::run(dir, Path::new(notes)).await,
         ["filled", dir] => filling::check(dir).await,
-        _ => Err(Error::msg("`count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`")),
+        #[cfg(feature = "kafka")]
+        ["kafka", rest @ ..] => kafka::run(rest).await,
+        _ => Err(Error::msg(
+            "`kafka ..`, `count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`",
+        )),
     }
 }
