@@ -6,6 +6,7 @@
 
 #[cfg(feature = "avro")]
 mod avro;
+mod poison;
 
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, Output};

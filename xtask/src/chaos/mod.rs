@@ -5,6 +5,7 @@
 mod corruption;
 mod disk_full;
 mod kafka_kill;
+mod poison;
 mod state_kill;
 mod topics;
 
@@ -30,7 +31,7 @@ const ALONE: Builds = Builds {
 };
 const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, kafka: builds::KAFKA, library: builds::KAFKA };
 
-pub(crate) const NAMES: [&str; 4] = ["state-kill", "corruption", "disk-full", "kafka-kill"];
+pub(crate) const NAMES: [&str; 5] = ["state-kill", "corruption", "disk-full", "kafka-kill", "poison"];
 
 /// How it came out; an error is for what could not even be tried.
 pub(crate) enum Verdict {
@@ -73,6 +74,7 @@ fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
         "corruption" => corruption::run,
         "disk-full" => disk_full::run,
         "kafka-kill" => kafka_kill::run,
+        "poison" => poison::run,
         _ => bail!("no `cargo xtask chaos {name}`: there are {}", NAMES.join(", ")),
     };
     println!("seed {}", options.seed());

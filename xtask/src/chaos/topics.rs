@@ -90,12 +90,16 @@ impl Topics {
 }
 
 /// Is killed when it is dropped.
-pub(super) struct Process(Child);
+pub(super) struct Process(pub(super) Child);
 
 impl Process {
     pub(super) fn kill(&mut self) -> Result<()> {
         self.0.kill().context("cannot kill a process")?;
         self.0.wait().map(drop).context("cannot wait for a process")
+    }
+
+    pub(super) fn is_running(&mut self) -> Result<bool> {
+        Ok(self.0.try_wait()?.is_none())
     }
 
     /// Waits until it has ended well.
@@ -162,7 +166,7 @@ impl Worker {
     }
 
     pub(super) fn is_running(&mut self) -> Result<bool> {
-        Ok(self.process.0.try_wait()?.is_none())
+        self.process.is_running()
     }
 
     pub(super) fn kill(&mut self) -> Result<()> {

@@ -126,6 +126,10 @@ impl Log for KafkaLog {
         self.producer.room()
     }
 
+    fn largest(&self) -> usize {
+        self.settings.largest()
+    }
+
     /// Does nothing: through rdkafka there is no way to end librdkafka's lingering early, and it is a few milliseconds.
     fn flush(&self) {}
 

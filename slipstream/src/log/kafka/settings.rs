@@ -40,7 +40,9 @@ const CONSUMER: [(&[&str], &str); 8] = [
     (&["reconnect.backoff.max.ms"], "1000"),
     (&["client.id"], "slipstream"),
 ];
-const PRODUCER: [(&[&str], &str); 7] = [
+const PRODUCER: [(&[&str], &str); 8] = [
+    // What a broker takes by default. librdkafka sends less, so that a dead letter could not have what was read.
+    (&["message.max.bytes"], "1048588"),
     // As Java's producers, so that a key is in one partition whoever wrote it.
     (&["partitioner"], "murmur2_random"),
     (&["linger.ms", "queue.buffering.max.ms"], "5"),
@@ -106,9 +108,16 @@ impl Settings {
 
     /// How many records librdkafka holds at most.
     pub(super) fn queue(&self) -> usize {
-        let given =
-            self.given.get("queue.buffering.max.messages").and_then(|given| given.trim().parse().ok());
-        given.unwrap_or(100_000)
+        self.number("queue.buffering.max.messages", 100_000)
+    }
+
+    /// How many bytes a record may have. The rest is for what stands around it: the broker means the whole batch.
+    pub(super) fn largest(&self) -> usize {
+        self.number("message.max.bytes", 1_048_588).saturating_sub(128)
+    }
+
+    fn number(&self, key: &str, default: usize) -> usize {
+        self.given.get(key).and_then(|given| given.trim().parse().ok()).unwrap_or(default)
     }
 
     /// What must not be in any log line or error.

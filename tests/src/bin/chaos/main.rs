@@ -6,6 +6,8 @@ mod counting;
 mod filling;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "kafka")]
+mod poison;
 mod shipping;
 
 use slipstream::prelude::*;
@@ -53,8 +55,10 @@ async fn main() -> Result<()> {
         ["filled", dir] => filling::check(dir).await,
         #[cfg(feature = "kafka")]
         ["kafka", rest @ ..] => kafka::run(rest).await,
+        #[cfg(feature = "kafka")]
+        ["poison", rest @ ..] => poison::run(rest).await,
         _ => Err(Error::msg(
-            "`kafka ..`, `count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`",
+            "`kafka ..`, `poison ..`, `count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`",
         )),
     }
 }
