@@ -33,7 +33,8 @@ usage: cargo xtask COMMAND
   chaos NAME [--short] [--seed N] [--kills N]
                             state-kill, corruption or disk-full: the state must come out right;
                             kafka-kill: so must what is in a topic;
-                            poison: and in that of dead letters
+                            poison: and in that of dead letters;
+                            backlog: memory must keep to its budgets
   expand NAME               what the macros make of an example
 ";
 

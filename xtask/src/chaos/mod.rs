@@ -2,6 +2,7 @@
 //! one line of numbers, and fails if one of them is wrong. The programs are in the tests package; nothing here knows the
 //! library.
 
+mod backlog;
 mod corruption;
 mod disk_full;
 mod kafka_kill;
@@ -31,7 +32,8 @@ const ALONE: Builds = Builds {
 };
 const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, kafka: builds::KAFKA, library: builds::KAFKA };
 
-pub(crate) const NAMES: [&str; 5] = ["state-kill", "corruption", "disk-full", "kafka-kill", "poison"];
+pub(crate) const NAMES: [&str; 6] =
+    ["state-kill", "corruption", "disk-full", "kafka-kill", "poison", "backlog"];
 
 /// How it came out; an error is for what could not even be tried.
 pub(crate) enum Verdict {
@@ -75,6 +77,7 @@ fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
         "disk-full" => disk_full::run,
         "kafka-kill" => kafka_kill::run,
         "poison" => poison::run,
+        "backlog" => backlog::run,
         _ => bail!("no `cargo xtask chaos {name}`: there are {}", NAMES.join(", ")),
     };
     println!("seed {}", options.seed());

@@ -9,6 +9,7 @@ mod batch;
 mod consumer;
 mod context;
 mod ends;
+mod marks;
 mod membership;
 mod number;
 mod probe;
@@ -109,8 +110,8 @@ impl Log for KafkaLog {
             return Err(Error::new(ErrorKind::Log, format!("group `{group}`: the log is closed")));
         };
         let membership = Membership::new(self.voice.another());
-        let producer = self.producer.clone();
-        consumers.push(Consumer::start(&self.settings, membership, group, topics, producer)?);
+        let beside = (self.producer.clone(), self.admin.clone());
+        consumers.push(Consumer::start(&self.settings, membership, group, topics, beside)?);
         Ok(())
     }
 

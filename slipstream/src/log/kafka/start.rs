@@ -1,6 +1,7 @@
 //! Where reading begins in each partition: the store's position, else the group's, else the topic's start.
 
 use super::admin::Admin;
+use super::marks::marks;
 use super::number::number;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Known, Origin, Position, Subscription, check_bounds};
@@ -58,6 +59,8 @@ impl Start {
         } else {
             consumer.committed_offsets(asked, left(deadline)).map_err(failed)?
         };
+        let all = partitions.iter().map(|&partition| (topic, partition));
+        let marks = marks(consumer, all, left(deadline)).map_err(failed)?;
         let mut starts = BTreeMap::new();
         // Where the group has read before, and the state has not.
         let mut stateless = Vec::new();
@@ -72,8 +75,7 @@ impl Start {
             if known.offset.is_none() && group.is_some() && self.keeps {
                 stateless.push(partition);
             }
-            let (low, high) =
-                consumer.fetch_watermarks(topic, number(partition), left(deadline)).map_err(failed)?;
+            let Some(&(low, high)) = marks.get(&(topic.to_string(), partition)) else { continue };
             let start = known.offset.or(group).unwrap_or(match self.origin {
                 Origin::Earliest => low,
                 // Retention may have taken away what came since.

@@ -1,6 +1,8 @@
 //! A program for `cargo xtask chaos`: it counts until it is killed, judges the state that a kill has left, and writes until
 //! the disk is full.
 
+#[cfg(feature = "kafka")]
+mod backlog;
 mod checking;
 mod counting;
 mod filling;
@@ -57,8 +59,10 @@ async fn main() -> Result<()> {
         ["kafka", rest @ ..] => kafka::run(rest).await,
         #[cfg(feature = "kafka")]
         ["poison", rest @ ..] => poison::run(rest).await,
+        #[cfg(feature = "kafka")]
+        ["backlog", rest @ ..] => backlog::run(rest).await,
         _ => Err(Error::msg(
-            "`kafka ..`, `poison ..`, `count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`",
+            "`kafka ..`, `poison ..`, `backlog ..`, `count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`",
         )),
     }
 }
