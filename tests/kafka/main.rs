@@ -7,6 +7,8 @@
 #[cfg(feature = "avro")]
 mod avro;
 mod poison;
+#[cfg(feature = "ssl")]
+mod secure;
 
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, Output};

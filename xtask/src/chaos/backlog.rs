@@ -91,7 +91,7 @@ impl Workers {
              the start); {PARTITIONS} partitions of 50 topics: {read_wide} read, started in {started} ms, a record of each after \
              {took} ms, peak {} MiB, rebalances {}; allowed are {most} MiB: 1.2 times {} MiB for a worker without records, \
              {STATE} MiB `state.memory.mib`, {FETCHED} MiB `queued.max.messages.kbytes` and {BEFORE_A_LANE} MiB before a lane",
-            records * bytes >> 20,
+            (records * bytes) >> 20,
             deep.took.as_secs(),
             mib(deep.peak_kib),
             deep.rebalances,

@@ -5,6 +5,7 @@
 
 mod docker;
 mod java;
+mod secure;
 mod settings;
 mod state;
 
@@ -54,6 +55,12 @@ pub(crate) fn start() -> Result<Broker> {
 pub(crate) fn running() -> Result<Option<Broker>> {
     let started = || State::running(&dir()).map(|state| Broker { address: state.address(), started: false });
     Ok(given()?.or_else(started))
+}
+
+/// Of our broker: the address that wants TLS and passwords, and the certificate to trust.
+pub(crate) fn secure() -> Option<(String, String)> {
+    let state = State::running(&dir())?;
+    secure::told(&dir().join(format!("data-{}", state.port())))
 }
 
 /// Ends what `start` started; never a broker that was given.

@@ -129,7 +129,7 @@ impl Admin {
         // The reason waits in the queue.
         self.poll();
         let last = self.voice.last();
-        let said = if last.is_empty() { String::new() } else { format!(" ({last})") };
+        let said = if last.is_empty() { format!(" ({error})") } else { format!(" ({last})") };
         let message = format!("topic `{topic}`: the broker at {} could not be asked{said}", self.servers);
         Error::caused(ErrorKind::Log, message, error)
     }
