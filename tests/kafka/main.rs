@@ -8,7 +8,10 @@
 mod avro;
 #[path = "../both/mod.rs"]
 mod both;
+mod poison;
 mod rebalance;
+#[cfg(feature = "ssl")]
+mod secure;
 
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, Output};

@@ -31,7 +31,10 @@ usage: cargo xtask COMMAND
   kafka start|stop|status   a real broker on this machine
   bench NAME [ARG..]        a benchmark beside its baseline
   chaos NAME [--short] [--seed N] [--kills N]
-                            state-kill, corruption or disk-full: the state must come out right
+                            state-kill, corruption or disk-full: the state must come out right;
+                            kafka-kill: so must what is in a topic;
+                            poison: and in that of dead letters;
+                            backlog: memory must keep to its budgets
   expand NAME               what the macros make of an example
 ";
 

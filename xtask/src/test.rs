@@ -44,6 +44,7 @@ pub(crate) fn run(strict: bool) -> Result<bool> {
     stage("tests, all packages with kafka", &mut || {
         with_servers(broker.as_ref(), redis.as_ref(), python.as_deref())
     });
+    stage("tests, tls and passwords", &mut || secured(broker.as_ref()));
     for name in chaos::NAMES {
         stage(&format!("chaos {name}"), &mut || chaos::short(name));
     }
@@ -109,6 +110,22 @@ fn lacks(build: &[&str], unwanted: &[&str]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What needs OpenSSL, which the other builds must not need.
+fn secured(broker: Option<&Broker>) -> Result<Outcome> {
+    let found = machine::output(Command::new("pkg-config").args(["--exists", "openssl"]));
+    if found.is_err() {
+        let why = "no OpenSSL to build with: install it (Debian: apt-get install libssl-dev pkg-config)";
+        return Ok(Outcome::Skipped(why.into()));
+    }
+    let (Some(broker), Some((address, certificate))) = (broker, kafka::secure()) else {
+        return Ok(Outcome::Skipped("only a broker that was started by Java has a listener with TLS".into()));
+    };
+    let tests = ["-p", "slipstream-tests", "--features", "ssl,avro", "--test", "kafka", "--", "secure::"];
+    let mut cargo = cargo("test", &tests);
+    cargo.env("SLIPSTREAM_TEST_KAFKA", &broker.address).env("SLIPSTREAM_TEST_KAFKA_TLS", address);
+    passed(cargo.env("SLIPSTREAM_TEST_KAFKA_CERTIFICATE", certificate))
 }
 
 /// Unit, integration, UI and doc tests, told where the servers are.

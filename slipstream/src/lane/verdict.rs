@@ -40,7 +40,8 @@ impl Step {
             Verdict::Stop => return Err(self.stopped(stage, error)),
             Verdict::Skip => Ended::Skipped,
             Verdict::Dead(topic) => {
-                self.bury(topic.named().name, stage, &error, letter.unwrap_or_default());
+                let buried = self.bury(topic.named().name, stage, &error, letter.unwrap_or_default());
+                buried.map_err(|too_large| self.stopped(stage, too_large))?;
                 Ended::Dead
             }
         };
@@ -60,7 +61,7 @@ impl Step {
     }
 
     /// Sends the message to the dead-letter topic, with what is known of it in headers.
-    fn bury(&self, topic: &'static str, stage: Stage, error: &Error, letter: RawLetter) {
+    fn bury(&self, topic: &'static str, stage: Stage, error: &Error, letter: RawLetter) -> Result<()> {
         let RawLetter { key, value, mut headers } = letter;
         let mut note = |name: &str, text: String| headers.push((name.to_owned(), Some(Bytes::from(text))));
         note("slipstream-error", error.to_string().chars().take(CLIP).collect());
@@ -68,7 +69,10 @@ impl Step {
         note("slipstream-origin", self.origin());
         note("slipstream-handler", self.about().name.clone());
         let topic = self.app().topic_name(topic);
-        self.stage_letter(Outgoing { topic, partition: None, key, value, headers, timestamp: None });
+        let record = Outgoing { topic, partition: None, key, value, headers, timestamp: None };
+        record.check_size(&**self.app().log()?)?;
+        self.stage_letter(record);
+        Ok(())
     }
 
     pub(super) fn stopped(&self, stage: Stage, error: Error) -> Error {

@@ -207,6 +207,10 @@ impl Log for MemoryLog {
         usize::MAX
     }
 
+    fn largest(&self) -> usize {
+        usize::MAX
+    }
+
     fn flush(&self) {}
 
     fn commit(&self, offsets: &[GroupOffset]) {

@@ -46,6 +46,30 @@ pub(crate) struct Outgoing {
     pub(crate) timestamp: Option<i64>,
 }
 
+impl Outgoing {
+    /// Says so if the record is larger than the log takes.
+    pub(crate) fn check_size(&self, log: &dyn Log) -> Result<()> {
+        let of = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + of(value) + HEADER).sum();
+        let (size, largest) = (of(&self.key) + of(&self.value) + headers, log.largest());
+        if size <= largest {
+            return Ok(());
+        }
+        let text = format!(
+            "a record for the topic `{}` has {size} bytes, and at most {largest} are sent: {LARGER}",
+            self.topic
+        );
+        Err(Error::new(ErrorKind::Codec, text))
+    }
+}
+
+/// What the lengths of a header's name and value take.
+const HEADER: usize = 10;
+
+/// What to do about a record that is too large.
+pub(crate) const LARGER: &str =
+    "raise `max.message.bytes` of the topic on the broker, and `kafka.message.max.bytes` of the app";
+
 /// Where a record went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Written {
@@ -192,6 +216,9 @@ pub(crate) trait Log: Send + Sync + 'static {
 
     /// How many records may be under way before lanes wait.
     fn room(&self) -> usize;
+
+    /// How many bytes a record may have, in its key, value and headers.
+    fn largest(&self) -> usize;
 
     /// Hands pending records to the network at once instead of lingering.
     fn flush(&self);

@@ -172,7 +172,9 @@ impl<K: TopicKey, V: 'static, C: Codec<V>> Topic<K, V, C> {
         })?;
         let (headers, timestamp) =
             about.map(|about| (about.headers.0.clone(), about.timestamp)).unwrap_or_default();
-        Ok(Outgoing { topic, partition: None, key, value, headers, timestamp })
+        let record = Outgoing { topic, partition: None, key, value, headers, timestamp };
+        record.check_size(&**app.log()?)?;
+        Ok(record)
     }
 
     /// Writes a record. Inside of a handler it is sent when the step ends, and nothing is returned; outside, waits

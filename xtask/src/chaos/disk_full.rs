@@ -43,7 +43,7 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
         Ok(disk) => disk,
         Err(why) => return Ok(Verdict::Skipped(format!("{why:#}"))),
     };
-    let found = fill(&program(builds)?, &disk, rounds, &mut random);
+    let found = fill(&program(builds.program)?, &disk, rounds, &mut random);
     if !matches!(found, Ok(Verdict::Right)) && disk.state().exists() {
         let kept = tempfile::tempdir()?.keep();
         copy(&disk.state(), &kept)?;

@@ -2,9 +2,13 @@
 //! one line of numbers, and fails if one of them is wrong. The programs are in the tests package; nothing here knows the
 //! library.
 
+mod backlog;
 mod corruption;
 mod disk_full;
+mod kafka_kill;
+mod poison;
 mod state_kill;
+mod topics;
 
 use crate::report::Outcome;
 use crate::{builds, machine};
@@ -16,13 +20,20 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Copy)]
 struct Builds {
     program: &'static [&'static str],
+    /// The same program with a client of Kafka.
+    kafka: &'static [&'static str],
     library: &'static [&'static str],
 }
 
-const ALONE: Builds = Builds { program: &["-p", "slipstream-tests"], library: &["-p", "slipstream-rs"] };
-const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, library: builds::KAFKA };
+const ALONE: Builds = Builds {
+    program: &["-p", "slipstream-tests"],
+    kafka: &["-p", "slipstream-tests", "--features", "kafka"],
+    library: &["-p", "slipstream-rs"],
+};
+const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, kafka: builds::KAFKA, library: builds::KAFKA };
 
-pub(crate) const NAMES: [&str; 3] = ["state-kill", "corruption", "disk-full"];
+pub(crate) const NAMES: [&str; 6] =
+    ["state-kill", "corruption", "disk-full", "kafka-kill", "poison", "backlog"];
 
 /// How it came out; an error is for what could not even be tried.
 pub(crate) enum Verdict {
@@ -64,6 +75,9 @@ fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
         "state-kill" => state_kill::run,
         "corruption" => corruption::run,
         "disk-full" => disk_full::run,
+        "kafka-kill" => kafka_kill::run,
+        "poison" => poison::run,
+        "backlog" => backlog::run,
         _ => bail!("no `cargo xtask chaos {name}`: there are {}", NAMES.join(", ")),
     };
     println!("seed {}", options.seed());
@@ -96,6 +110,16 @@ impl Options {
         Ok(options)
     }
 
+    /// Says so if the mistake that is to be planted is none of these.
+    fn check_plant(&self, plants: &[&str]) -> Result<()> {
+        match &self.plant {
+            Some(plant) if !plants.contains(&plant.as_str()) => {
+                bail!("no mistake `{plant}` can be planted: there are {}", plants.join(", "))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn seed(&mut self) -> u64 {
         *self.seed.get_or_insert_with(|| machine::random() % 1_000_000)
     }
@@ -118,8 +142,8 @@ impl Random {
 }
 
 /// Builds the program that is killed and filled up.
-fn program(builds: Builds) -> Result<PathBuf> {
-    machine::run(machine::cargo(&["build", "--quiet"]).args(builds.program).args(["--bin", "chaos"]))?;
+fn program(build: &[&str]) -> Result<PathBuf> {
+    machine::run(machine::cargo(&["build", "--quiet"]).args(build).args(["--bin", "chaos"]))?;
     Ok(machine::target().join("debug/chaos"))
 }
 

@@ -47,14 +47,10 @@ impl Sums {
 
 pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
     let mut random = Random::new(options.seed());
-    if let Some(plant) = &options.plant
-        && !PLANTS.contains(&plant.as_str())
-    {
-        bail!("no mistake `{plant}` can be planted: there are {}", PLANTS.join(", "));
-    }
+    options.check_plant(&PLANTS)?;
     let home = tempfile::tempdir().context("no temporary folder for the state")?;
     let counter = Counter {
-        program: program(builds)?,
+        program: program(builds.program)?,
         plant: options.plant.clone(),
         state: home.path().join("state"),
         copy: home.path().join("copy"),

@@ -15,7 +15,7 @@ pub(super) fn runs() -> bool {
 
 pub(super) fn start(dir: &Path) -> Result<State> {
     let [port] = machine::free_ports()?;
-    let place = Place { listen: "0.0.0.0", port, controller: 9093, data: "/tmp/kafka-data" };
+    let place = Place { listen: "0.0.0.0", port, controller: 9093, secure: None, data: "/tmp/kafka-data" };
     let container = format!("slipstream-kafka-{port}");
     let mut docker = Command::new("docker");
     docker.args(["run", "--detach", "--name", &container, "--publish", &format!("127.0.0.1:{port}:{port}")]);

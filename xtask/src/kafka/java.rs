@@ -1,5 +1,6 @@
 //! A broker by Java alone: the jars come from Maven Central, once, into `target/kafka`.
 
+use super::secure;
 use super::settings::{Place, settings};
 use super::state::State;
 use super::{VERSION, wait};
@@ -23,17 +24,22 @@ pub(super) fn start(dir: &Path) -> Result<State> {
         );
     }
     let jars = jars(dir)?;
-    let [port, controller] = machine::free_ports()?;
+    let [port, controller, tls] = machine::free_ports()?;
     let data = dir.join(format!("data-{port}"));
     fs::create_dir(&data).with_context(|| format!("cannot make {}", data.display()))?;
     let config = data.join("server.properties");
     let logs = data.join("logs");
-    let place = Place { listen: "127.0.0.1", port, controller, data: &logs.to_string_lossy() };
-    let lines: String = settings(&place).iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+    let listener = secure::settings(&data, tls)?;
+    let place =
+        Place { listen: "127.0.0.1", port, controller, secure: Some(tls), data: &logs.to_string_lossy() };
+    let lines: String =
+        settings(&place).iter().chain(&listener).map(|(key, value)| format!("{key}={value}\n")).collect();
     fs::write(&config, lines).with_context(|| format!("cannot write {}", config.display()))?;
 
     let mut format = java(&jars, "kafka.tools.StorageTool");
-    machine::output(format.args(["format", "--cluster-id", CLUSTER, "--config"]).arg(&config))?;
+    machine::output(
+        format.args(["format", "--cluster-id", CLUSTER, "--config"]).arg(&config).args(secure::scram()),
+    )?;
 
     let log = dir.join("server.log");
     let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;

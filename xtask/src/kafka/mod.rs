@@ -5,6 +5,7 @@
 
 mod docker;
 mod java;
+mod secure;
 mod settings;
 mod state;
 
@@ -56,6 +57,12 @@ pub(crate) fn running() -> Result<Option<Broker>> {
     Ok(given()?.or_else(started))
 }
 
+/// Of our broker: the address that wants TLS and passwords, and the certificate to trust.
+pub(crate) fn secure() -> Option<(String, String)> {
+    let state = State::running(&dir())?;
+    secure::told(&dir().join(format!("data-{}", state.port())))
+}
+
 /// Ends what `start` started; never a broker that was given.
 pub(crate) fn stop() -> Result<()> {
     match State::running(&dir()) {
@@ -80,6 +87,11 @@ pub(crate) fn print_status() -> Result<bool> {
         None => println!("none: `cargo xtask kafka start` starts one"),
     }
     Ok(running.is_some())
+}
+
+/// Whether the broker is not ours.
+pub(crate) fn is_given() -> bool {
+    std::env::var_os(ADDRESS).is_some()
 }
 
 fn given() -> Result<Option<Broker>> {

@@ -41,9 +41,13 @@ impl State {
         }
     }
 
-    pub(super) fn address(&self) -> String {
+    pub(super) fn port(&self) -> u16 {
         let (State::Java { port, .. } | State::Docker { port, .. }) = self;
-        format!("127.0.0.1:{port}")
+        *port
+    }
+
+    pub(super) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port())
     }
 
     /// Whether it runs. A process counts only if it still is Kafka: after a restart of the machine its number may

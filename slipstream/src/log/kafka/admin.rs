@@ -1,12 +1,13 @@
 //! Questions about topics, and making them.
 
 use super::context::Voice;
+use super::marks::{Marks, marks};
 use super::number::number;
 use super::settings::{self, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
 use std::future::Future;
 use std::pin::pin;
@@ -66,13 +67,18 @@ impl Admin {
 
     pub(super) fn ends(&self, topic: &str) -> Result<Vec<i64>> {
         let Some(count) = self.partitions(topic)? else { return Err(unknown(&[topic], &self.servers)) };
-        let deadline = Instant::now() + PATIENCE;
-        let end = |partition| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let marks = self.asker.fetch_watermarks(topic, number(partition), left);
-            marks.map(|(_, high)| high).map_err(|error| self.failed(topic, error))
-        };
-        (0..count).map(end).collect()
+        let all = (0..count).map(|partition| (topic, partition));
+        let marks = self.marks(all, PATIENCE).map_err(|error| self.failed(topic, error))?;
+        Ok(marks.into_values().map(|(_, end)| end).collect())
+    }
+
+    /// Asks by a connection of its own, on which nobody waits for records.
+    pub(super) fn marks(
+        &self,
+        partitions: impl IntoIterator<Item = (impl AsRef<str>, u32)>,
+        patience: Duration,
+    ) -> KafkaResult<Marks> {
+        marks(&self.asker, partitions, patience)
     }
 
     pub(super) fn bounds(&self, topic: &str, partition: u32) -> Result<(i64, i64)> {
@@ -131,7 +137,7 @@ impl Admin {
         // The reason waits in the queue.
         self.poll();
         let last = self.voice.last();
-        let said = if last.is_empty() { String::new() } else { format!(" ({last})") };
+        let said = if last.is_empty() { format!(" ({error})") } else { format!(" ({last})") };
         let message = format!("topic `{topic}`: the broker at {} could not be asked{said}", self.servers);
         Error::caused(ErrorKind::Log, message, error)
     }

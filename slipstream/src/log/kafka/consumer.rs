@@ -1,5 +1,6 @@
 //! The thread that owns a group's consumer: it polls, and waits for nobody but the broker.
 
+use super::admin::Admin;
 use super::membership::{Membership, leave};
 use super::probe::Probe;
 use super::producers::Producers;
@@ -46,7 +47,7 @@ impl Consumer {
         membership: Membership,
         group: &str,
         topics: Vec<(Start, mpsc::Sender<Delivery>)>,
-        producers: Arc<Producers>,
+        (producers, admin): (Arc<Producers>, Arc<Admin>),
     ) -> Result<Self> {
         let config = settings.consumer(Some(group));
         let probe = Probe::new(config.clone(), membership.voice.another());
@@ -56,7 +57,7 @@ impl Consumer {
             Error::caused(ErrorKind::Log, format!("group `{group}` cannot be joined for {names:?}"), error)
         })?;
         let client = Arc::new(client);
-        let reader = Reader::new(client.clone(), topics, probe);
+        let reader = Reader::new(client.clone(), topics, probe, admin);
         let (commands, orders) = channel();
         let (finished, done) = channel();
         super::spawn(&format!("slipstream-kafka-{group}"), move || {
@@ -131,6 +132,7 @@ fn run(
             }
             wait = Duration::ZERO;
         }
+        reader.settle_ends();
         if Instant::now() >= tick {
             tick = Instant::now() + TICK;
             reader.watch();

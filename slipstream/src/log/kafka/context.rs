@@ -69,6 +69,11 @@ impl Voice {
 impl ClientContext for Voice {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         let text = self.clean(text);
+        if facility == "FAIL" {
+            // Why a connection failed; of a refused password no event tells it in time.
+            let reason = text.split_once("]: ").map_or(&*text, |(_, reason)| reason);
+            self.is_echo(reason);
+        }
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::error!(target: super::TARGET, facility, "{text}");

@@ -4,10 +4,17 @@ use super::reader::Reader;
 use super::table::Verdict;
 use crate::log::Delivery;
 use rdkafka::consumer::Consumer;
+use std::collections::BTreeSet;
+
+/// An end that is told of a partition's number: the topics whose it may be, where each was, and where it would end.
+pub(super) struct Doubt {
+    partition: u32,
+    candidates: Vec<(usize, i64, i64)>,
+}
 
 impl Reader {
     /// Finds out which partition has ended. rdkafka names its number, but not its topic, and librdkafka names the
-    /// offset in a text only; where that leaves a choice the broker is asked, since an end must never be wrong.
+    /// offset in a text only; where that leaves a choice the broker will be asked, since an end must never be wrong.
     pub(super) fn end(&mut self, partition: i32, said: &str) {
         self.client.context().voice.up();
         let Ok(partition) = u32::try_from(partition) else { return };
@@ -24,32 +31,59 @@ impl Reader {
         if let [(at, _, offset)] = candidates[..] {
             return self.ended(at, partition, offset);
         }
-        // It must hold as much as that to end there, which leaves one most times.
-        let mut marked = Vec::new();
-        for (at, next, offset) in candidates {
-            match self.marks(at, partition) {
-                Some((_, high)) if high >= offset => marked.push((at, next, offset, high)),
-                Some(_) => {}
-                // Without an answer there is no end; `watch` looks for it later.
-                None => return,
-            }
+        if !candidates.is_empty() {
+            self.doubts.push(Doubt { partition, candidates });
         }
-        if let [(at, _, offset, _)] = marked[..] {
-            return self.ended(at, partition, offset);
-        }
-        let ends: Vec<_> =
-            marked.iter().filter(|(_, next, offset, high)| next == offset && offset == high).collect();
-        for &&(at, _, offset, _) in &ends {
-            self.ended(at, partition, offset);
-        }
-        if !ends.is_empty() {
+    }
+
+    /// Asks the broker about all ends at once of which it is not known whose they are. Without an answer there is no end;
+    /// `watch` looks for it later.
+    pub(super) fn settle_ends(&mut self) {
+        let doubts = std::mem::take(&mut self.doubts);
+        if doubts.is_empty() {
             return;
         }
-        for (at, next, offset, high) in marked {
-            // Between the last record and the end there may be marks of transactions only.
-            let name = &self.topics[at].start.topic;
-            if high == offset && self.probe.is_empty(name, partition, next) {
+        let asked =
+            doubts.iter().flat_map(|doubt| doubt.candidates.iter().map(|(at, ..)| (*at, doubt.partition)));
+        let asked: Vec<_> = asked.collect::<BTreeSet<_>>().into_iter().collect();
+        let Some(marks) = self.marks(&asked) else { return };
+        for Doubt { partition, candidates } in doubts {
+            let next =
+                |reader: &mut Self, at: usize| reader.topics[at].table.get(partition).map(|found| found.next);
+            // Where something came of one of them since, the end may have been that one's.
+            let unmoved = candidates.iter().all(|&(at, before, _)| next(self, at) == Some(before));
+            // It must hold as much as that to end there, which leaves one most times.
+            let mut marked = Vec::new();
+            for (at, _, offset) in candidates {
+                let topic = &mut self.topics[at];
+                let high = marks.get(&(topic.start.topic.to_string(), partition)).map(|(_, high)| *high);
+                if let (Some(reading), Some(high)) = (topic.table.get(partition), high)
+                    && reading.may_end(offset)
+                    && high >= offset
+                {
+                    marked.push((at, reading.next, offset, high));
+                }
+            }
+            if let [(at, _, offset, _)] = marked[..]
+                && unmoved
+            {
                 self.ended(at, partition, offset);
+                continue;
+            }
+            let is_end = |(_, next, offset, high): &&(usize, i64, i64, i64)| next == offset && offset == high;
+            let ends: Vec<_> = marked.iter().filter(is_end).collect();
+            for &&(at, _, offset, _) in &ends {
+                self.ended(at, partition, offset);
+            }
+            if !ends.is_empty() || !unmoved {
+                continue;
+            }
+            for (at, next, offset, high) in marked {
+                // Between the last record and the end there may be marks of transactions only.
+                let name = &self.topics[at].start.topic;
+                if high == offset && self.probe.is_empty(name, partition, next) {
+                    self.ended(at, partition, offset);
+                }
             }
         }
     }

@@ -9,6 +9,7 @@ mod batch;
 mod consumer;
 mod context;
 mod ends;
+mod marks;
 mod membership;
 mod number;
 mod parting;
@@ -114,8 +115,8 @@ impl Log for KafkaLog {
             return Err(Error::new(ErrorKind::Log, format!("group `{group}`: the log is closed")));
         };
         let membership = Membership::new(self.voice.another());
-        let producers = self.producers.clone();
-        consumers.push(Consumer::start(&self.settings, membership, group, topics, producers)?);
+        let beside = (self.producers.clone(), self.admin.clone());
+        consumers.push(Consumer::start(&self.settings, membership, group, topics, beside)?);
         Ok(())
     }
 
@@ -129,6 +130,10 @@ impl Log for KafkaLog {
 
     fn room(&self) -> usize {
         self.producers.room()
+    }
+
+    fn largest(&self) -> usize {
+        self.settings.largest()
     }
 
     /// Does nothing: through rdkafka there is no way to end librdkafka's lingering early, and it is a few milliseconds.

@@ -3,7 +3,7 @@
 use super::context::Voice;
 use super::settings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Ack, Outgoing, Told, Written};
+use crate::log::{Ack, LARGER, Outgoing, Told, Written};
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -248,6 +248,9 @@ impl Flight {
     fn error(&self, topic: &str, error: KafkaError) -> Error {
         let message = match self.fatal.get() {
             Some(fatal) => format!("topic `{topic}`: nothing more can be written: {fatal}"),
+            None if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+                format!("topic `{topic}`: a record is larger than the broker takes: {LARGER}")
+            }
             None => format!("topic `{topic}`: a record was not written"),
         };
         Error::caused(ErrorKind::Log, message, error)

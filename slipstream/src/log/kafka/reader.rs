@@ -1,12 +1,15 @@
 //! What a group's consumer does with what comes: records to lanes, changes of the group, ends, errors, stalls.
 
+use super::admin::Admin;
 use super::backlog::Backlog;
+use super::ends::Doubt;
+use super::marks::Marks;
 use super::membership::{Membership, Rebalance};
 use super::number::number;
 use super::parting::Parting;
 use super::probe::Probe;
 use super::start::Start;
-use super::table::{Reading, Table, Verdict};
+use super::table::{Table, Verdict};
 use super::{TARGET, admin};
 use crate::error::{Error, ErrorKind};
 use crate::log::{Delivery, GroupOffset, Incoming, Known, RawHeaders, check_bounds};
@@ -46,7 +49,10 @@ pub(super) struct Topic {
 pub(super) struct Reader {
     pub(super) client: Arc<BaseConsumer<Membership>>,
     pub(super) probe: Probe,
+    admin: Arc<Admin>,
     pub(super) topics: Vec<Topic>,
+    /// Ends of which it is not known yet whose they are.
+    pub(super) doubts: Vec<Doubt>,
     /// The topic of the last record, where the next one most likely belongs.
     current: usize,
     /// Since when nothing is read because of a full lane.
@@ -61,11 +67,22 @@ impl Reader {
         client: Arc<BaseConsumer<Membership>>,
         topics: Vec<(Start, mpsc::Sender<Delivery>)>,
         probe: Probe,
+        admin: Arc<Admin>,
     ) -> Self {
         let topic =
             |(start, deliver)| Topic { start, table: Table::default(), backlog: Backlog::new(deliver) };
         let topics = topics.into_iter().map(topic).collect();
-        Reader { client, probe, topics, current: 0, held: None, parting: Parting::default(), failed: false }
+        Reader {
+            client,
+            probe,
+            admin,
+            topics,
+            doubts: Vec::new(),
+            current: 0,
+            held: None,
+            parting: Parting::default(),
+            failed: false,
+        }
     }
 
     /// Takes a record to the lane of its topic.
@@ -265,14 +282,15 @@ impl Reader {
     /// An offset is wanted that the log does not hold (any more): finds out which.
     fn out_of_range(&mut self, said: &str) {
         let mut found = false;
-        for at in 0..self.topics.len() {
-            let wanted: Vec<_> =
-                self.topics[at].table.iter().map(|(partition, r)| (partition, r.next)).collect();
-            for (partition, next) in wanted {
-                let Some((low, high)) = self.marks(at, partition) else { continue };
-                if let Err(error) = check_bounds(&self.topics[at].start.topic, partition, next, (low, high)) {
+        let all = self.topics.iter().enumerate();
+        let all = all.flat_map(|(at, topic)| topic.table.iter().map(move |(partition, _)| (at, partition)));
+        let marks = self.marks(&all.collect::<Vec<_>>()).unwrap_or_default();
+        for Topic { start, table, backlog } in &mut self.topics {
+            for (partition, reading) in table.iter() {
+                let Some(&bounds) = marks.get(&(start.topic.to_string(), partition)) else { continue };
+                if let Err(error) = check_bounds(&start.topic, partition, reading.next, bounds) {
                     found = true;
-                    self.topics[at].backlog.push(Delivery::Failed(error));
+                    backlog.push(Delivery::Failed(error));
                 }
             }
         }
@@ -283,39 +301,41 @@ impl Reader {
 
     /// Looks for partitions that have more than they give, and starts them again.
     pub(super) fn watch(&mut self) {
-        for at in 0..self.topics.len() {
-            if self.topics[at].table.paused {
+        let mut suspects = Vec::new();
+        for (at, topic) in self.topics.iter_mut().enumerate().filter(|(_, topic)| !topic.table.paused) {
+            for (partition, reading) in topic.table.iter_mut() {
+                if reading.is_suspect() {
+                    suspects.push((at, partition));
+                }
+            }
+        }
+        // Without an answer the broker is the trouble, not the partition.
+        let Some(marks) = self.marks(&suspects) else { return };
+        for (at, partition) in suspects {
+            let topic = &mut self.topics[at];
+            let name = &topic.start.topic;
+            let Some((_, high)) = marks.get(&(name.to_string(), partition)) else { continue };
+            let Some(reading) = topic.table.get(partition) else { continue };
+            let next = reading.next;
+            if *high <= next {
+                // It has ended; most likely that was told.
+                self.ended(at, partition, next);
                 continue;
             }
-            let suspects: Vec<(u32, i64)> = self.topics[at]
-                .table
-                .iter_mut()
-                .filter_map(|(partition, reading)| reading.is_suspect().then_some((partition, reading.next)))
-                .collect();
-            for (partition, next) in suspects {
-                // Without an answer the broker is the trouble, not the partition.
-                let Some((_, high)) = self.marks(at, partition) else { return };
-                if high <= next {
-                    // It has ended; most likely that was told.
-                    self.ended(at, partition, next);
-                    continue;
-                }
-                let name = &self.topics[at].start.topic;
-                let message =
-                    format!("topic `{name}`, partition {partition} stalls at offset {next} of {high}");
-                tracing::warn!(target: TARGET, "{message}");
-                let topic = &mut self.topics[at];
-                if topic.table.get(partition).is_some_and(Reading::stalled) {
-                    self.restart(at, partition);
-                } else {
-                    topic.backlog.push(Delivery::Failed(Error::new(ErrorKind::Log, message)));
-                }
+            let message = format!("topic `{name}`, partition {partition} stalls at offset {next} of {high}");
+            tracing::warn!(target: TARGET, "{message}");
+            if reading.stalled() {
+                self.restart(at, partition);
+            } else {
+                topic.backlog.push(Delivery::Failed(Error::new(ErrorKind::Log, message)));
             }
         }
     }
 
-    pub(super) fn marks(&self, at: usize, partition: u32) -> Option<(i64, i64)> {
-        self.client.fetch_watermarks(&self.topics[at].start.topic, number(partition), BRIEF).ok()
+    /// Where partitions of these topics begin and end, if the broker says so soon.
+    pub(super) fn marks(&self, partitions: &[(usize, u32)]) -> Option<Marks> {
+        let named = partitions.iter().map(|&(at, partition)| (&self.topics[at].start.topic, partition));
+        self.admin.marks(named, BRIEF).ok()
     }
 
     /// Pauses or resumes all of a topic's partitions.

@@ -41,7 +41,9 @@ const CONSUMER: [(&[&str], &str); 8] = [
     (&["reconnect.backoff.max.ms"], "1000"),
     (&["client.id"], "slipstream"),
 ];
-const PRODUCER: [(&[&str], &str); 7] = [
+const PRODUCER: [(&[&str], &str); 8] = [
+    // What a broker takes by default. librdkafka sends less, so that a dead letter could not have what was read.
+    (&["message.max.bytes"], "1048588"),
     // As Java's producers, so that a key is in one partition whoever wrote it.
     (&["partitioner"], "murmur2_random"),
     (&["linger.ms", "queue.buffering.max.ms"], "5"),
@@ -167,6 +169,12 @@ impl Settings {
             .get("queue.buffering.max.messages")
             .and_then(|given| given.trim().parse().ok())
             .unwrap_or(100_000)
+    }
+
+    /// How many bytes a record may have. The rest is for what stands around it: the broker means the whole batch.
+    pub(super) fn largest(&self) -> usize {
+        let given = self.given.get("message.max.bytes").and_then(|given| given.trim().parse().ok());
+        given.unwrap_or(1_048_588_usize).saturating_sub(128)
     }
 
     /// What must not be in any log line or error.

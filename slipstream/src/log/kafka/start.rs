@@ -1,6 +1,7 @@
 //! Where reading begins in each partition: the store's position, else the group's, else the topic's start.
 
 use super::admin::Admin;
+use super::marks::marks;
 use super::number::number;
 use super::parting::Parting;
 use crate::error::{Error, ErrorKind, Result};
@@ -64,6 +65,8 @@ impl Start {
         } else {
             consumer.committed_offsets(asked, left(deadline)).map_err(failed)?
         };
+        let all = partitions.iter().map(|&partition| (topic, partition));
+        let marks = marks(consumer, all, left(deadline)).map_err(failed)?;
         let mut starts = BTreeMap::new();
         // Where the group has read before, and the state has not.
         let mut stateless = Vec::new();
@@ -79,8 +82,7 @@ impl Start {
                 stateless.push(partition);
             }
             let others = group.filter(|group| before(partition).is_some_and(|told| told != *group));
-            let (low, high) =
-                consumer.fetch_watermarks(topic, number(partition), left(deadline)).map_err(failed)?;
+            let Some(&(low, high)) = marks.get(&(topic.to_string(), partition)) else { continue };
             let start = match (others.or(known.offset).or(group), self.origin.of(partition)) {
                 (Some(start), _) | (None, Begin::Offset(start)) => start,
                 (None, Begin::Earliest) => low,

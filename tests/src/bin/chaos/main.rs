@@ -1,9 +1,15 @@
 //! A program for `cargo xtask chaos`: it counts until it is killed, judges the state that a kill has left, and writes until
 //! the disk is full.
 
+#[cfg(feature = "kafka")]
+mod backlog;
 mod checking;
 mod counting;
 mod filling;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "kafka")]
+mod poison;
 mod shipping;
 
 use slipstream::prelude::*;
@@ -49,6 +55,14 @@ async fn main() -> Result<()> {
         ["check", dir] => checking::run(dir).await,
         ["fill", dir, notes] => filling::run(dir, Path::new(notes)).await,
         ["filled", dir] => filling::check(dir).await,
-        _ => Err(Error::msg("`count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`")),
+        #[cfg(feature = "kafka")]
+        ["kafka", rest @ ..] => kafka::run(rest).await,
+        #[cfg(feature = "kafka")]
+        ["poison", rest @ ..] => poison::run(rest).await,
+        #[cfg(feature = "kafka")]
+        ["backlog", rest @ ..] => backlog::run(rest).await,
+        _ => Err(Error::msg(
+            "`kafka ..`, `poison ..`, `backlog ..`, `count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`",
+        )),
     }
 }
