@@ -56,6 +56,9 @@ pub(crate) struct Written {
 /// Is called once for each record written, when it is known what became of it; from any thread, and it must not block.
 pub(crate) type Ack = Box<dyn FnOnce(Result<Written>) + Send>;
 
+/// Is told whether records are not delivered at the moment.
+pub(crate) type Stalled = Box<dyn Fn(bool) + Send + Sync>;
+
 /// Where a reader starts in a partition of which neither the store nor the group knows a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -140,6 +143,10 @@ pub(crate) trait Log: Send + Sync + 'static {
 
     /// How many records may be under way before lanes wait.
     fn room(&self) -> usize;
+
+    /// Tells whenever records are under way and none is delivered any more (`true`), and when that is over. It tells from
+    /// any thread, and must not be held up.
+    fn on_stall(&self, _tell: Stalled) {}
 
     /// Hands pending records to the network at once instead of lingering.
     fn flush(&self);

@@ -2,6 +2,7 @@
 //! one line of numbers, and fails if one of them is wrong. The programs are in the tests package; nothing here knows the
 //! library.
 
+mod broker;
 mod corruption;
 mod disk_full;
 mod kafka_kill;
@@ -30,7 +31,7 @@ const ALONE: Builds = Builds {
 };
 const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, kafka: builds::KAFKA, library: builds::KAFKA };
 
-pub(crate) const NAMES: [&str; 4] = ["state-kill", "corruption", "disk-full", "kafka-kill"];
+pub(crate) const NAMES: [&str; 5] = ["state-kill", "corruption", "disk-full", "kafka-kill", "broker"];
 
 /// How it came out; an error is for what could not even be tried.
 pub(crate) enum Verdict {
@@ -72,6 +73,7 @@ fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
         "state-kill" => state_kill::run,
         "corruption" => corruption::run,
         "disk-full" => disk_full::run,
+        "broker" => broker::run,
         "kafka-kill" => kafka_kill::run,
         _ => bail!("no `cargo xtask chaos {name}`: there are {}", NAMES.join(", ")),
     };

@@ -6,32 +6,38 @@ use super::settings::{self, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// How long a broker may take to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one question is waited for: so late a caller learns that nobody waits any more.
+const ATTEMPT: Duration = Duration::from_secs(1);
 /// How long to wait before asking again for what the brokers have not agreed on yet.
 const AGAIN: Duration = Duration::from_millis(50);
+/// How often it is said that a broker is waited for.
+const REMIND: Duration = Duration::from_secs(30);
 
 /// A client that only asks. It is a consumer, since a producer that asks for a topic makes it.
 pub(super) struct Admin {
     asker: BaseConsumer<Voice>,
     voice: Voice,
     servers: String,
+    closed: AtomicBool,
 }
 
 impl Admin {
     pub(super) fn new(settings: &Settings, voice: &Voice) -> Result<Self> {
         let voice = voice.another();
         let asker = settings::client(&settings.consumer(None), voice.clone())?;
-        Ok(Admin { asker, voice, servers: settings.servers().to_owned() })
+        Ok(Admin { asker, voice, servers: settings.servers().to_owned(), closed: AtomicBool::new(false) })
     }
 
     /// Lets librdkafka say what it has to say.
@@ -39,40 +45,55 @@ impl Admin {
         while self.asker.poll(Duration::ZERO).is_some() {}
     }
 
-    pub(super) fn partitions(&self, topic: &str) -> Result<Option<u32>> {
-        let deadline = Instant::now() + PATIENCE;
+    /// Nobody waits for an answer any more.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// Asks until there is an answer. A broker that is away is waited for, since nothing can go on without it; so is one
+    /// that has just come, and does not know everything yet.
+    fn patiently<T>(&self, topic: &str, mut ask: impl FnMut() -> KafkaResult<T>) -> Result<T> {
+        let mut told: Option<Instant> = None;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let metadata = self.asker.fetch_metadata(Some(topic), left).map_err(|e| self.failed(topic, e))?;
+            let error = match ask() {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            self.poll(); // why it is so waits in the queue
+            if !is_away(&error) || self.voice.refused() || self.closed.load(Ordering::Acquire) {
+                return Err(self.failed(topic, error));
+            }
+            if told.is_none_or(|told| told.elapsed() > REMIND) {
+                let (servers, last) = (&self.servers, self.voice.last());
+                tracing::warn!(target: super::TARGET, "waiting for a broker: none answers at {servers} ({last})");
+                told = Some(Instant::now());
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
+    pub(super) fn partitions(&self, topic: &str) -> Result<Option<u32>> {
+        self.patiently(topic, || {
+            let metadata = self.asker.fetch_metadata(Some(topic), ATTEMPT)?;
             let found = metadata.topics().iter().find(|found| found.name() == topic);
-            let error = found.and_then(MetadataTopic::error).map(RDKafkaErrorCode::from);
-            match (found, error) {
+            match (found, found.and_then(MetadataTopic::error).map(RDKafkaErrorCode::from)) {
                 (Some(found), None) if !found.partitions().is_empty() => {
-                    return Ok(u32::try_from(found.partitions().len()).ok());
+                    Ok(u32::try_from(found.partitions().len()).ok())
                 }
                 (_, Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {
-                    return Ok(None);
-                }
-                (_, None | Some(RDKafkaErrorCode::LeaderNotAvailable)) if Instant::now() < deadline => {
-                    std::thread::sleep(AGAIN);
+                    Ok(None)
                 }
                 (_, error) => {
-                    let error = error.unwrap_or(RDKafkaErrorCode::OperationTimedOut);
-                    return Err(self.failed(topic, KafkaError::MetadataFetch(error)));
+                    let error = error.unwrap_or(RDKafkaErrorCode::LeaderNotAvailable);
+                    Err(KafkaError::MetadataFetch(error))
                 }
             }
-        }
+        })
     }
 
     pub(super) fn ends(&self, topic: &str) -> Result<Vec<i64>> {
         let Some(count) = self.partitions(topic)? else { return Err(unknown(&[topic], &self.servers)) };
-        let deadline = Instant::now() + PATIENCE;
-        let end = |partition| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let marks = self.asker.fetch_watermarks(topic, number(partition), left);
-            marks.map(|(_, high)| high).map_err(|error| self.failed(topic, error))
-        };
-        (0..count).map(end).collect()
+        (0..count).map(|partition| self.marks(topic, partition).map(|(_, high)| high)).collect()
     }
 
     pub(super) fn bounds(&self, topic: &str, partition: u32) -> Result<(i64, i64)> {
@@ -82,29 +103,35 @@ impl Admin {
                 let text = format!("topic `{topic}` has {count} partitions: there is no {partition}");
                 Err(Error::new(ErrorKind::Log, text))
             }
-            Some(_) => {
-                let marks = self.asker.fetch_watermarks(topic, number(partition), PATIENCE);
-                marks.map_err(|error| self.failed(topic, error))
-            }
+            Some(_) => self.marks(topic, partition),
         }
     }
 
+    fn marks(&self, topic: &str, partition: u32) -> Result<(i64, i64)> {
+        self.patiently(topic, || self.asker.fetch_watermarks(topic, number(partition), ATTEMPT))
+    }
+
     pub(super) fn create(&self, settings: &Settings, topic: &str, partitions: u32) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
         let client: AdminClient<_> = settings::client(&settings.producer(), self.voice.another())?;
         // The broker knows how often a topic is to be stored.
         let new = NewTopic::new(topic, number(partitions), TopicReplication::Fixed(-1));
         let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
-        let answer = block_on(client.create_topics([&new], &options), deadline + Duration::from_secs(1))
-            .unwrap_or(Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)))
-            .map_err(|error| self.failed(topic, error))?;
-        for result in answer {
-            match result {
-                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-                Err((_, code)) => return Err(self.failed(topic, KafkaError::AdminOp(code))),
+        self.patiently(topic, || {
+            let made = client.create_topics([&new], &options);
+            let made = block_on(made, Instant::now() + PATIENCE + Duration::from_secs(1));
+            let code = match made {
+                Some(Ok(results)) => results.into_iter().find_map(Result::err).map(|(_, code)| code),
+                Some(Err(KafkaError::AdminOp(code))) => Some(code),
+                Some(Err(error)) => return Err(error),
+                None => Some(RDKafkaErrorCode::OperationTimedOut),
+            };
+            match code {
+                None | Some(RDKafkaErrorCode::TopicAlreadyExists) => Ok(()),
+                Some(code) => Err(KafkaError::Global(code)),
             }
-        }
+        })?;
         // The brokers may not know of it all at once.
+        let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             match self.partitions(topic)? {
                 None => std::thread::sleep(AGAIN),
@@ -127,6 +154,30 @@ impl Admin {
         let message = format!("topic `{topic}`: the broker at {} could not be asked{said}", self.servers);
         Error::caused(ErrorKind::Log, message, error)
     }
+}
+
+/// Whether the brokers are out of reach, or not ready to answer; nothing is wrong with what was asked.
+pub(super) fn is_away(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::Resolve
+                | Code::OperationTimedOut
+                | Code::TimedOutQueue
+                | Code::WaitingForCoordinator
+                | Code::RequestTimedOut
+                | Code::NetworkException
+                | Code::BrokerNotAvailable
+                | Code::LeaderNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::CoordinatorLoadInProgress
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+        )
+    )
 }
 
 pub(super) fn unknown(topics: &[&str], servers: &str) -> Error {

@@ -3,7 +3,7 @@
 use super::context::Voice;
 use super::settings::{self, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Ack, Outgoing, Written};
+use crate::log::{Ack, Outgoing, Stalled, Written};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// How many records are moved out of the overflow before others get at its lock.
 const SLICE: usize = 512;
+/// After this long without a delivery those who write are told; much longer than a broker that is there needs.
+const STALL: Duration = Duration::from_secs(2);
 /// How long a closed producer collects what became of the records that it gave up.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
@@ -38,12 +40,16 @@ pub(super) struct Producer {
     flight: Arc<Flight>,
     room: usize,
     stopped: AtomicBool,
+    /// Told when deliveries stall, and when they go on.
+    tell: OnceLock<Stalled>,
 }
 
 /// What the context and the producer share.
 #[derive(Default)]
 struct Flight {
     count: AtomicUsize,
+    /// How many were delivered, or have failed.
+    over: AtomicUsize,
     overflowing: AtomicBool,
     closed: AtomicBool,
     fatal: OnceLock<String>,
@@ -70,6 +76,7 @@ impl Producer {
             // A step may write more than one record, and what is under way must be enough for the network.
             room: settings.queue() / 2,
             stopped: AtomicBool::new(false),
+            tell: OnceLock::new(),
         });
         let polled = producer.clone();
         super::spawn("slipstream-kafka-producer", move || polled.poll(beside))?;
@@ -108,6 +115,11 @@ impl Producer {
     /// None while librdkafka's queue is full, be it of records or of bytes.
     pub(super) fn room(&self) -> usize {
         if self.flight.overflowing.load(Ordering::Acquire) { 0 } else { self.room }
+    }
+
+    /// Only one can be told.
+    pub(super) fn on_stall(&self, tell: Stalled) {
+        let _ = self.tell.set(tell);
     }
 
     /// The reason why nothing more can be written, if there is one.
@@ -160,6 +172,7 @@ impl Producer {
 
     /// Runs acknowledgements until the producer is closed.
     fn poll(&self, beside: impl Fn()) {
+        let (mut over, mut since, mut stalls) = (0, Instant::now(), false);
         while !self.stopped.load(Ordering::Acquire) {
             let full = self.flight.overflowing.load(Ordering::Acquire);
             self.client.poll(Duration::from_millis(if full { 1 } else { 10 }));
@@ -168,6 +181,16 @@ impl Producer {
                 self.fail();
             }
             beside();
+            let now = self.flight.over.load(Ordering::Acquire);
+            if now != over || self.in_flight() == 0 {
+                (over, since) = (now, Instant::now());
+            }
+            if stalls != (since.elapsed() > STALL)
+                && let Some(tell) = self.tell.get()
+            {
+                stalls = !stalls;
+                tell(stalls);
+            }
         }
         let given_up = Instant::now() + AFTERMATH;
         while self.in_flight() > 0 && Instant::now() < given_up {
@@ -218,9 +241,15 @@ impl Flight {
     /// Calls acknowledgements of records that librdkafka never had; without any lock, since they may write again.
     fn refuse(&self, refused: impl IntoIterator<Item = Refused>) {
         for (ack, error) in refused {
-            self.count.fetch_sub(1, Ordering::AcqRel);
+            self.ended();
             ack(Err(error));
         }
+    }
+
+    /// It is known what became of a record.
+    fn ended(&self) {
+        self.over.fetch_add(1, Ordering::AcqRel);
+        self.count.fetch_sub(1, Ordering::AcqRel);
     }
 
     fn error(&self, topic: &str, error: KafkaError) -> Error {
@@ -263,7 +292,7 @@ impl ProducerContext for Context {
             }
             Err((error, message)) => Err(self.flight.error(message.topic(), error.clone())),
         };
-        self.flight.count.fetch_sub(1, Ordering::AcqRel);
+        self.flight.ended();
         let ack = carried.into_inner().unwrap_or_else(PoisonError::into_inner);
         ack(result);
     }

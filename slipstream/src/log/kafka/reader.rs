@@ -96,8 +96,8 @@ impl Reader {
         self.restart(at, partition);
     }
 
-    /// Answers a change of the group.
-    pub(super) fn change(&mut self, change: Rebalance) {
+    /// Answers a change of the group; gives it back if the broker is away that must be asked about it.
+    pub(super) fn change(&mut self, change: Rebalance) -> Option<Rebalance> {
         match change {
             Rebalance::Revoked => {
                 for at in 0..self.topics.len() {
@@ -112,14 +112,23 @@ impl Reader {
             }
             Rebalance::Assigned(list) => {
                 let deadline = Instant::now() + admin::PATIENCE;
-                let mut starts = TopicPartitionList::new();
-                for topic in &mut self.topics {
+                let mut all = Vec::new();
+                for topic in &self.topics {
                     let ours = list.elements_for_topic(&topic.start.topic);
                     let mut ours: Vec<u32> =
                         ours.iter().filter_map(|p| u32::try_from(p.partition()).ok()).collect();
                     ours.sort_unstable();
-                    let offsets = match topic.start.offsets(&self.client, &ours, deadline) {
-                        Ok(offsets) => offsets,
+                    let offsets = topic.start.offsets(&self.client, &ours, deadline);
+                    if matches!(offsets, Ok(None)) {
+                        tracing::warn!(target: TARGET, "no broker says where to begin: it is asked again");
+                        return Some(Rebalance::Assigned(list));
+                    }
+                    all.push((ours, offsets));
+                }
+                let mut starts = TopicPartitionList::new();
+                for (topic, (ours, offsets)) in self.topics.iter_mut().zip(all) {
+                    let offsets = match offsets {
+                        Ok(offsets) => offsets.unwrap_or_default(),
                         Err(error) => {
                             topic.backlog.push(Delivery::Failed(error));
                             continue;
@@ -141,6 +150,7 @@ impl Reader {
                 self.answer(self.client.assign(&starts));
             }
         }
+        None
     }
 
     fn answer(&mut self, answer: Result<(), KafkaError>) {
@@ -216,6 +226,9 @@ impl Reader {
                 | Code::Authentication
                 | Code::UnknownTopicOrPartition
                 | Code::UnknownTopic
+                | Code::InvalidSessionTimeout
+                | Code::InconsistentGroupProtocol
+                | Code::GroupMaxSizeReached
                 | Code::TopicAuthorizationFailed
                 | Code::GroupAuthorizationFailed => self.fail_all(&format!("{code}: {said}")),
                 _ => {}

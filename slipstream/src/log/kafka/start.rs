@@ -1,15 +1,23 @@
 //! Where reading begins in each partition: the store's position, else the group's, else the topic's start.
 
-use super::admin::Admin;
+use super::admin::{Admin, is_away};
 use super::number::number;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Known, Origin, Position, Subscription, check_bounds};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// What is known of a partition.
+struct Answer {
+    partition: u32,
+    known: Known,
+    group: Option<i64>,
+    bounds: (i64, i64),
+}
 
 /// Part of a subscription: how to find the start of a partition.
 pub(super) struct Start {
@@ -32,48 +40,64 @@ impl Start {
         Ok(Start { topic: topic.clone(), origin: *origin, ends, position: position.clone(), keeps: *keeps })
     }
 
-    /// The offset to read first, by partition, each of them one that the log holds.
+    /// The offset to read first, by partition, each of them one that the log holds; `None` if the broker is away, and is to be
+    /// asked again.
     pub(super) fn offsets<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         partitions: &[u32],
         deadline: Instant,
-    ) -> Result<BTreeMap<u32, Known>> {
+    ) -> Result<Option<BTreeMap<u32, Known>>> {
+        match self.ask(consumer, partitions, deadline) {
+            Ok(answers) => self.judge(answers).map(Some),
+            Err(error) if is_away(&error) => Ok(None),
+            Err(error) => {
+                let message = format!("topic `{}`: the broker does not say where to start", self.topic);
+                Err(Error::caused(ErrorKind::Log, message, error))
+            }
+        }
+    }
+
+    /// What the store knows of each partition, what the group does, and what the log holds.
+    fn ask<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        partitions: &[u32],
+        deadline: Instant,
+    ) -> KafkaResult<Vec<Answer>> {
         let topic = &self.topic;
-        let failed = |error: KafkaError| {
-            Error::caused(
-                ErrorKind::Log,
-                format!("topic `{topic}`: the broker does not say where to start"),
-                error,
-            )
-        };
         let known: BTreeMap<u32, Known> =
             partitions.iter().map(|&partition| (partition, (self.position)(partition))).collect();
         let mut asked = TopicPartitionList::new();
         for (&partition, _) in known.iter().filter(|(_, known)| known.offset.is_none()) {
             asked.add_partition(topic, number(partition));
         }
-        let committed = if asked.count() == 0 {
-            asked
-        } else {
-            consumer.committed_offsets(asked, left(deadline)).map_err(failed)?
-        };
-        let mut starts = BTreeMap::new();
-        // Where the group has read before, and the state has not.
-        let mut stateless = Vec::new();
+        let committed =
+            if asked.count() == 0 { asked } else { consumer.committed_offsets(asked, left(deadline))? };
+        let mut answers = Vec::new();
         for (partition, known) in known {
             let group = match committed.find_partition(topic, number(partition)) {
                 Some(found) => {
-                    found.error().map_err(failed)?;
+                    found.error()?;
                     offset(found.offset())
                 }
                 None => None,
             };
+            let bounds = consumer.fetch_watermarks(topic, number(partition), left(deadline))?;
+            answers.push(Answer { partition, known, group, bounds });
+        }
+        Ok(answers)
+    }
+
+    fn judge(&self, answers: Vec<Answer>) -> Result<BTreeMap<u32, Known>> {
+        let topic = &self.topic;
+        let mut starts = BTreeMap::new();
+        // Where the group has read before, and the state has not.
+        let mut stateless = Vec::new();
+        for Answer { partition, known, group, bounds: (low, high) } in answers {
             if known.offset.is_none() && group.is_some() && self.keeps {
                 stateless.push(partition);
             }
-            let (low, high) =
-                consumer.fetch_watermarks(topic, number(partition), left(deadline)).map_err(failed)?;
             let start = known.offset.or(group).unwrap_or(match self.origin {
                 Origin::Earliest => low,
                 // Retention may have taken away what came since.
