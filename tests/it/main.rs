@@ -18,6 +18,7 @@ mod feeds;
 mod foreign;
 mod lanes;
 mod lifecycle;
+mod moves;
 mod pipes;
 mod policy;
 mod preflight;

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "avro")]
 mod avro;
+mod groups;
 
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, Output};
@@ -67,7 +68,9 @@ fn expected() -> Vec<(String, u64)> {
     (0..7).map(|word| (format!("word{word}"), (0..SENT).filter(|n| n % 7 == word).sum())).collect()
 }
 
-fn totals(running: &Running) -> Vec<(String, u64)> {
+type Totals = Vec<(String, u64)>;
+
+fn totals(running: &Running) -> Totals {
     running.enter(|| TOTALS.iter().collect::<Result<_>>().unwrap())
 }
 

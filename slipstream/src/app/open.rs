@@ -1,5 +1,6 @@
 //! Starts an app: opens the store and the log, finds every position, and only then lets messages flow.
 
+use super::heard::hears;
 use super::job::{Job, blocking, caught, unwound};
 use super::lanes::Plan;
 use super::{App, Running, preflight, supervise};
@@ -245,7 +246,7 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
                 topic: on_broker.clone(),
                 origin: used.origin,
                 position: position(shared, &name),
-                keeps: lane.members().iter().any(|(_, place)| keeps(place)),
+                hears: hears(shared, &name, lane.members().iter().any(|(_, place)| keeps(place))),
                 deliver,
             });
             let until: Until = used.until_end.then(|| {

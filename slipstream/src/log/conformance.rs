@@ -136,8 +136,12 @@ fn restart(open: Open<'_>, how: Option<Restart>) {
             positions.insert(record.partition, record.offset + 1);
         }
         seen.extend(reading.values());
-        let offset =
-            |(&partition, &offset): (&u32, &i64)| GroupOffset { topic: topic.clone(), partition, offset };
+        let offset = |(&partition, &offset): (&u32, &i64)| GroupOffset {
+            topic: topic.clone(),
+            partition,
+            offset,
+            by: None,
+        };
         let mut offsets: Vec<_> = positions.iter().map(offset).collect();
         if by_store {
             // The group is told nonsense, which must not count where the store knows better.
@@ -362,7 +366,7 @@ fn rereads(open: Open<'_>) {
         topic: topic.clone(),
         origin: Origin::Earliest,
         position: Arc::new(move |partition| asked.lock().unwrap()[partition as usize]),
-        keeps: false,
+        hears: Arc::new(|_| Ok(())),
         deliver,
     };
     log.subscribe(&name("group"), vec![subscription]).unwrap();

@@ -7,9 +7,11 @@
 pub(crate) mod conformance;
 #[cfg(feature = "kafka")]
 pub(crate) mod kafka;
+mod mark;
 pub(crate) mod memory;
 mod partitioner;
 
+pub(crate) use mark::Mark;
 pub(crate) use partitioner::murmur2;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -78,16 +80,25 @@ pub(crate) struct Known {
 /// Tells what the store knows of a partition.
 pub(crate) type Position = Arc<dyn Fn(u32) -> Known + Send + Sync>;
 
+/// What a group was told last of a partition: the offset to read next, and by whom, if that was one of us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) partition: u32,
+    pub(crate) offset: i64,
+    pub(crate) by: Option<Mark>,
+}
+
+/// Hears what the group knows of partitions that are taken up; an error is why they cannot be.
+pub(crate) type Hears = Arc<dyn Fn(&[Told]) -> Result<()> + Send + Sync>;
+
 /// What a lane wants to read: one topic, all the partitions that this process is given.
 pub(crate) struct Subscription {
     pub(crate) topic: Arc<str>,
     pub(crate) origin: Origin,
     /// Where to read next. Asked each time that a partition is taken up, and after a seek.
     pub(crate) position: Position,
-    /// Whether its handlers keep what they made of the records, so that a lost position is a lost state.
-    #[cfg_attr(not(feature = "kafka"), allow(dead_code))]
-    // topics in memory have no state that could be lost
-    pub(crate) keeps: bool,
+    /// Is told before a partition is taken up, and then the position is asked for.
+    pub(crate) hears: Hears,
     /// Bounded: when it is full the reader waits, without leaving the group.
     pub(crate) deliver: mpsc::Sender<Delivery>,
 }
@@ -112,6 +123,8 @@ pub(crate) struct GroupOffset {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: u32,
     pub(crate) offset: i64,
+    /// The commit that it is of.
+    pub(crate) by: Option<Mark>,
 }
 
 /// A log of topics. Its calls may block for the time of a round trip (`partitions`, `ends`, `subscribe`, `close`), so

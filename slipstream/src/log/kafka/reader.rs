@@ -195,11 +195,14 @@ impl Reader {
 
     pub(super) fn commit(&mut self, offsets: &[GroupOffset]) {
         let mut list = TopicPartitionList::new();
-        for GroupOffset { topic, partition, offset } in offsets {
+        for GroupOffset { topic, partition, offset, by } in offsets {
             let ours = self.topics.iter_mut().find(|ours| ours.start.topic == *topic);
             if ours.is_some_and(|ours| ours.table.get(*partition).is_some()) {
-                let added = list.add_partition_offset(topic, number(*partition), Offset::Offset(*offset));
-                if added.is_err() {
+                let mut added = list.add_partition(topic, number(*partition));
+                if let Some(by) = by {
+                    added.set_metadata(by.to_string());
+                }
+                if added.set_offset(Offset::Offset(*offset)).is_err() {
                     tracing::warn!(target: TARGET, "topic `{topic}`: {offset} is no offset to commit");
                 }
             }

@@ -3,7 +3,7 @@
 use super::admin::{Admin, is_away};
 use super::number::number;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Known, Origin, Position, Subscription, check_bounds};
+use crate::log::{Hears, Known, Mark, Origin, Position, Subscription, Told, check_bounds};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -14,8 +14,7 @@ use std::time::{Duration, Instant};
 /// What is known of a partition.
 struct Answer {
     partition: u32,
-    known: Known,
-    group: Option<i64>,
+    group: Option<Told>,
     bounds: (i64, i64),
 }
 
@@ -26,18 +25,24 @@ pub(super) struct Start {
     /// Where the partitions ended when this began: what was written since is behind the latest record.
     ends: Vec<i64>,
     pub(super) position: Position,
-    keeps: bool,
+    hears: Hears,
 }
 
 impl Start {
     /// Asks the broker where the topic ends now, if that is where it is to start.
     pub(super) fn of(subscription: &Subscription, admin: &Admin) -> Result<Self> {
-        let Subscription { topic, origin, position, keeps, .. } = subscription;
+        let Subscription { topic, origin, position, hears, .. } = subscription;
         let ends = match origin {
             Origin::Earliest => Vec::new(),
             Origin::Latest => admin.ends(topic)?,
         };
-        Ok(Start { topic: topic.clone(), origin: *origin, ends, position: position.clone(), keeps: *keeps })
+        Ok(Start {
+            topic: topic.clone(),
+            origin: *origin,
+            ends,
+            position: position.clone(),
+            hears: hears.clone(),
+        })
     }
 
     /// The offset to read first, by partition, each of them one that the log holds; `None` if the broker is away, and is to be
@@ -58,7 +63,7 @@ impl Start {
         }
     }
 
-    /// What the store knows of each partition, what the group does, and what the log holds.
+    /// What the group knows of each partition, and what the log holds.
     fn ask<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
@@ -66,25 +71,26 @@ impl Start {
         deadline: Instant,
     ) -> KafkaResult<Vec<Answer>> {
         let topic = &self.topic;
-        let known: BTreeMap<u32, Known> =
-            partitions.iter().map(|&partition| (partition, (self.position)(partition))).collect();
         let mut asked = TopicPartitionList::new();
-        for (&partition, _) in known.iter().filter(|(_, known)| known.offset.is_none()) {
+        for &partition in partitions {
             asked.add_partition(topic, number(partition));
         }
-        let committed =
-            if asked.count() == 0 { asked } else { consumer.committed_offsets(asked, left(deadline))? };
+        let committed = match asked.count() {
+            0 => asked,
+            _ => consumer.committed_offsets(asked, left(deadline))?,
+        };
         let mut answers = Vec::new();
-        for (partition, known) in known {
+        for &partition in partitions {
             let group = match committed.find_partition(topic, number(partition)) {
                 Some(found) => {
                     found.error()?;
-                    offset(found.offset())
+                    let by = Mark::parse(found.metadata());
+                    offset(found.offset()).map(|offset| Told { partition, offset, by })
                 }
                 None => None,
             };
             let bounds = consumer.fetch_watermarks(topic, number(partition), left(deadline))?;
-            answers.push(Answer { partition, known, group, bounds });
+            answers.push(Answer { partition, group, bounds });
         }
         Ok(answers)
     }
@@ -92,12 +98,11 @@ impl Start {
     fn judge(&self, answers: Vec<Answer>) -> Result<BTreeMap<u32, Known>> {
         let topic = &self.topic;
         let mut starts = BTreeMap::new();
-        // Where the group has read before, and the state has not.
-        let mut stateless = Vec::new();
-        for Answer { partition, known, group, bounds: (low, high) } in answers {
-            if known.offset.is_none() && group.is_some() && self.keeps {
-                stateless.push(partition);
-            }
+        let told: Vec<Told> = answers.iter().filter_map(|answer| answer.group).collect();
+        (self.hears)(&told)?;
+        for Answer { partition, group, bounds: (low, high) } in answers {
+            let known = (self.position)(partition);
+            let group = group.map(|told| told.offset);
             let start = known.offset.or(group).unwrap_or(match self.origin {
                 Origin::Earliest => low,
                 // Retention may have taken away what came since.
@@ -107,13 +112,6 @@ impl Start {
             });
             check_bounds(topic, partition, start, (low, high))?;
             starts.insert(partition, Known { offset: Some(start), ..known });
-        }
-        if !stateless.is_empty() {
-            tracing::warn!(
-                "the state is missing for topic `{topic}`, partitions {stateless:?}: the group goes on where it was, and \
-                 what was made of the records before is not in the caches; `state.dir` says where the state is looked \
-                 for"
-            );
         }
         Ok(starts)
     }

@@ -78,7 +78,7 @@ fn members_share_and_take_over() {
         for record in &reading.records {
             next.insert(record.partition, record.offset + 1);
         }
-        let offset = |(partition, offset)| GroupOffset { topic: topic.clone(), partition, offset };
+        let offset = |(partition, offset)| GroupOffset { topic: topic.clone(), partition, offset, by: None };
         member.commit(&next.into_iter().map(offset).collect::<Vec<_>>());
     };
     let numbers =
