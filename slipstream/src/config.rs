@@ -12,7 +12,7 @@ use std::time::Duration;
 /// | `app.id` | names the consumer group and the state directory | the binary's name |
 /// | `state.dir` | where the state directories of apps lie, or `memory` | `state` |
 /// | `state.durability` | what a commit survives: `process` (a kill) or `power` (a loss of power) | `process` |
-/// | `state.on.loss` | about damaged or lost state: `fail`, or `replay` from the sources, with the old moved aside | `fail` |
+/// | `state.on.loss` | about damaged or lost state: `fail`, or `replay` from the sources, with the old moved aside; and about a partition that another instance had meanwhile: `fail`, or `replay` what it did | `fail` |
 /// | `state.memory.mib` | memory for rows, for what is not in the store yet, and for the store's cache; sled takes more for itself | 512 |
 /// | `commit.interval.ms` | time between commits | 100 |
 /// | `shutdown.timeout.ms` | how long draining may take | 30000 |

@@ -137,6 +137,12 @@ impl Gates {
         self.all().get(source).cloned()
     }
 
+    /// Pauses all sources for a reason, or resumes them.
+    pub(crate) fn hold_all(&self, reason: &'static str, hold: bool) {
+        let change = if hold { Gate::pause } else { Gate::resume };
+        self.all().values().for_each(|gate| change(gate, reason));
+    }
+
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.all().values().for_each(|gate| gate.drain());

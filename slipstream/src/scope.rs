@@ -7,7 +7,8 @@ use crate::gate::Gates;
 use crate::ledger::Ledger;
 use crate::log::{Ack, Log, Outgoing, Written};
 use crate::pulled::At;
-use crate::steps::{Pending, Place, Queue, State, Txn, place_row};
+use crate::steps::{Pending, Place, Queue, State, Txn, Value, place_row};
+use crate::store::RowKey;
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
@@ -190,6 +191,17 @@ impl Shared {
         })?;
         to.iter().for_each(|(partition, _)| self.reread(source, *partition));
         Ok(())
+    }
+
+    /// Moves the positions of a topic's handlers onward: others have done what is before.
+    pub(crate) fn go_on(&self, source: &str, partition: u32, offset: i64) {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned();
+        let rows = readers.iter().flatten().map(|reader| place_row(source, reader, partition));
+        let place = |row: RowKey| {
+            let place = Place { offset, yields: 0, epoch: self.state.epoch(&row) };
+            (row, Value::Place(place))
+        };
+        self.state.move_places(&rows.map(place).collect::<Vec<_>>());
     }
 
     /// A topic's partition is read from where its positions are now.

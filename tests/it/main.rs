@@ -21,6 +21,7 @@ mod feeds;
 mod foreign;
 mod lanes;
 mod lifecycle;
+mod moves;
 mod pipes;
 mod policy;
 mod preflight;

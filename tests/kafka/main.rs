@@ -8,6 +8,7 @@
 mod avro;
 #[path = "../both/mod.rs"]
 mod both;
+mod groups;
 mod poison;
 mod rebalance;
 #[cfg(feature = "ssl")]
@@ -73,7 +74,9 @@ fn expected() -> Vec<(String, u64)> {
     (0..7).map(|word| (format!("word{word}"), (0..SENT).filter(|n| n % 7 == word).sum())).collect()
 }
 
-fn totals(running: &Running) -> Vec<(String, u64)> {
+type Totals = Vec<(String, u64)>;
+
+fn totals(running: &Running) -> Totals {
     running.enter(|| TOTALS.iter().collect::<Result<_>>().unwrap())
 }
 
@@ -151,15 +154,59 @@ async fn dead_letters_have_the_bytes_that_came() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_not_there_is_said_within_its_time() {
-    if std::env::var("SLIPSTREAM_TEST_KAFKA").is_err() {
-        return;
-    }
+async fn a_broker_that_is_not_there_is_waited_for_and_a_shutdown_is_heard_meanwhile() {
     let config = Config::new().set("kafka.bootstrap.servers", "127.0.0.1:1").set("state.dir", "memory");
-    let started = std::time::Instant::now();
-    let error = App::new().config(config).handler(add).start().await.err().unwrap();
-    assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
-    assert!(started.elapsed() < secs(15), "{:?}", started.elapsed());
+    let app = || App::new().config(config.clone()).handler(add);
+    assert!(tokio::time::timeout(secs(3), app().start()).await.is_err());
+    let error = app().run_until(tokio::time::sleep(secs(2))).await.unwrap_err();
+    assert!(error.to_string().contains("before it had started"), "{error}");
+}
+
+/// Sends one record, and then only ticks.
+#[handle(source = every(millis(20)), sink = [SUMS])]
+fn tick() -> Option<(String, u64)> {
+    static TICKS: AtomicU64 = AtomicU64::new(0);
+    (TICKS.fetch_add(1, Ordering::Relaxed) == 0).then(|| ("first".to_owned(), 1))
+}
+
+/// Records that linger are not delivered, as without a broker.
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_are_paused_while_records_are_not_delivered() {
+    let Some((app, _)) = app("lingers") else { return };
+    let config = Config::new().set("kafka.linger.ms", "6000");
+    let running = app.config(config).handler(tick).start().await.unwrap();
+    let done = || running.report().handler("tick").filtered;
+    let delivered = || running.report().sink("tick", "SUMS").delivered;
+    let (mut last, mut since, mut longest) = (done(), std::time::Instant::now(), Duration::ZERO);
+    while delivered() == 0 || since.elapsed() > millis(500) {
+        tokio::time::sleep(millis(5)).await;
+        if done() > last {
+            (last, since) = (done(), std::time::Instant::now());
+        }
+        longest = longest.max(since.elapsed());
+        assert!(longest < secs(10), "they do not go on: {}", running.report());
+    }
+    assert!(longest > secs(2), "they were never paused: {longest:?}");
+    running.stop().await.unwrap();
+    running.assert_conserved();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_none_is_not_waited_for() {
+    let config = Config::new().set("kafka.bootstrap.servers", "localhost:kafka").set("state.dir", "memory");
+    let error = App::new().config(config).handler(add).start().await.err().unwrap().to_string();
+    assert!(error.contains("`localhost:kafka`") && error.contains("host:port"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_the_group_does_not_take_ends_the_app() {
+    let Some((app, _)) = app("refused") else { return };
+    let too_short =
+        Config::new().set("kafka.session.timeout.ms", "10").set("kafka.heartbeat.interval.ms", "3");
+    let running = app.config(too_short).handler(again).start().await.unwrap();
+    let ended = tokio::time::timeout(secs(20), running.wait()).await;
+    let error = ended.expect("it waits for ever").unwrap_err().to_string();
+    assert!(error.contains("session timeout"), "{error}");
 }
 
 /// The same chain in memory gives the same, so that what is tested there holds here.

@@ -2,6 +2,7 @@
 //!
 //! `run()` is sugar over this: everything that it does can be said with an [`App`].
 
+mod heard;
 mod job;
 mod lanes;
 mod open;
@@ -274,9 +275,7 @@ impl App {
         let signals = Signals::hear();
         let running = tokio::select! {
             started = self.start() => started?,
-            () = signals.clone().came(1) => {
-                return Err(Error::new(ErrorKind::Stopped, "the app was told to stop before it had started"));
-            }
+            () = signals.clone().came(1) => return Err(not_started()),
         };
         let once = signals.clone().came(1);
         let first = async {
@@ -306,13 +305,21 @@ impl App {
     /// # Cancel safety
     /// As [`run`](App::run).
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<()> {
-        let running = self.start().await?;
+        let mut shutdown = std::pin::pin!(shutdown);
+        let running = tokio::select! {
+            started = self.start() => started?,
+            () = &mut shutdown => return Err(not_started()),
+        };
         let shutdown = async {
             shutdown.await;
             tracing::info!("draining");
         };
         running.run_until(shutdown, std::future::pending()).await
     }
+}
+
+fn not_started() -> Error {
+    Error::new(ErrorKind::Stopped, "the app was told to stop before it had started")
 }
 
 /// A hook whose error says that it was one.

@@ -1,5 +1,6 @@
 //! Starts an app: opens the store and the log, finds every position, and only then lets messages flow.
 
+use super::heard::hears;
 use super::job::{Job, blocking, caught, unwound};
 use super::lanes::Plan;
 use super::{App, Running, preflight, supervise};
@@ -45,7 +46,9 @@ pub(super) async fn start(mut app: App) -> Result<Running> {
         let _ = shared.log.set(log);
     }
     shared.announce();
+    let mut given_up = GivenUp(Some(&shared));
     let started = begin(&shared, plan, app.on_start, app.on_stop, app.idle, temporary).await;
+    given_up.0 = None;
     if started.is_err() {
         shared.retire();
         if let Some(log) = shared.log.get().cloned() {
@@ -57,6 +60,19 @@ pub(super) async fn start(mut app: App) -> Result<Running> {
         }
     }
     started
+}
+
+/// A start that is dropped: it may wait for a broker that never comes.
+struct GivenUp<'a>(Option<&'a Arc<Shared>>);
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        let Some(shared) = self.0 else { return };
+        shared.retire();
+        if let Some(log) = shared.log.get() {
+            log.close(std::time::Duration::ZERO);
+        }
+    }
 }
 
 async fn begin(
@@ -83,6 +99,7 @@ async fn begin(
         }
     }
     let jobs = open_lanes(shared, plan).await?;
+    hold_while_stalled(shared);
     let (orders, outcome) = supervise::spawn(shared.clone(), jobs, on_stop, idle);
     Ok(Running { app: shared.clone(), orders, outcome, _temporary: temporary })
 }
@@ -239,7 +256,7 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
                 topic: on_broker.clone(),
                 origin: used.origin,
                 position: position(shared, &name),
-                keeps: lane.members().iter().any(|(_, place)| keeps(place)),
+                hears: hears(shared, &name, lane.members().iter().any(|(_, place)| keeps(place))),
                 deliver,
             });
             let until: Until = used.until_end.then(|| {
@@ -285,6 +302,21 @@ async fn open_lanes(shared: &Arc<Shared>, plan: Plan) -> Result<Vec<Job>> {
         blocking(move || log.subscribe(&group, subscriptions)).await?;
     }
     Ok(jobs)
+}
+
+/// While what was sent is not delivered, as without a broker, nothing more is taken that would be sent or kept as well.
+fn hold_while_stalled(shared: &Arc<Shared>) {
+    const REASON: &str = "slipstream/undelivered";
+    let Some(log) = shared.log.get() else { return };
+    let app = Arc::downgrade(shared);
+    log.on_stall(Box::new(move |stalls| {
+        let Some(app) = app.upgrade() else { return };
+        match stalls {
+            true => tracing::warn!("records are not delivered: the sources are paused until they are"),
+            false => tracing::info!("records are delivered again: the sources go on"),
+        }
+        app.gates.hold_all(REASON, stalls);
+    }));
 }
 
 /// Positions of another number of lanes are of other keys: they cannot be taken over.

@@ -3,7 +3,7 @@
 use super::Hook;
 use super::job::{Job, blocking, caught};
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::GroupOffset;
+use crate::log::{GroupOffset, Mark};
 use crate::scope::{self, Current, Shared};
 use crate::steps::parse_place;
 use futures_util::FutureExt as _;
@@ -56,12 +56,12 @@ pub(super) fn spawn(
 
 /// Commits once, and tells the consumer group how far it is.
 pub(super) async fn commit(app: &Arc<Shared>) -> Result<()> {
-    let Some(places) = app.state.commit(|cut| app.hurry(cut)).await? else { return Ok(()) };
+    let Some((places, by)) = app.state.commit(|cut| app.hurry(cut)).await? else { return Ok(()) };
     tracing::debug!(places = places.len(), "committed");
     if let Some(log) = app.log.get() {
         let moved: BTreeSet<(&str, u32)> = places.keys().filter_map(|key| parse_place(key)).collect();
         let offsets: Vec<_> =
-            moved.into_iter().filter_map(|(source, partition)| offset(app, source, partition)).collect();
+            moved.into_iter().filter_map(|(source, partition)| offset(app, source, partition, by)).collect();
         log.commit(&offsets);
     }
     Ok(())
@@ -84,10 +84,10 @@ pub(super) fn commit_at_last(app: &Arc<Shared>) {
 }
 
 /// A position as the consumer group knows it: the least of the source's handlers.
-fn offset(app: &Shared, source: &str, partition: u32) -> Option<GroupOffset> {
+fn offset(app: &Shared, source: &str, partition: u32, by: Mark) -> Option<GroupOffset> {
     // Not as it is by now: what is not committed may be gone at the next start, and who has no position then begins here.
     let least = app.least_committed(source, partition).ok().flatten()?;
-    Some(GroupOffset { topic: app.topic_name(source), partition, offset: least })
+    Some(GroupOffset { topic: app.topic_name(source), partition, offset: least, by: Some(by) })
 }
 
 struct Supervisor {

@@ -137,8 +137,12 @@ fn restart(open: Open<'_>, how: Option<Restart>) {
             positions.insert(record.partition, record.offset + 1);
         }
         seen.extend(reading.values());
-        let offset =
-            |(&partition, &offset): (&u32, &i64)| GroupOffset { topic: topic.clone(), partition, offset };
+        let offset = |(&partition, &offset): (&u32, &i64)| GroupOffset {
+            topic: topic.clone(),
+            partition,
+            offset,
+            by: None,
+        };
         let mut offsets: Vec<_> = positions.iter().map(offset).collect();
         if by_store {
             // The group is told nonsense, which must not count where the store knows better.
@@ -201,7 +205,7 @@ fn starts(open: Open<'_>) {
     let client = open();
     let mut reading = read(&client, &group, &topic, Origin::Latest);
     reading.until_ends(&ends);
-    client.commit(&[GroupOffset { topic: topic.clone(), partition: 0, offset: 3 }]);
+    client.commit(&[GroupOffset { topic: topic.clone(), partition: 0, offset: 3, by: None }]);
     close(&client);
     assert_eq!(read_from(Origin::At(5_000), &group, |_| None, &ends), "0:7 1:6");
     // What comes after the question is read, though nothing was there at the time.
@@ -413,7 +417,7 @@ fn rereads(open: Open<'_>) {
         topic: topic.clone(),
         origin: Origin::Earliest,
         position: Arc::new(move |partition| asked.lock().unwrap()[partition as usize]),
-        keeps: false,
+        hears: Arc::new(|_| Ok(())),
         deliver,
     };
     log.subscribe(&name("group"), vec![subscription]).unwrap();

@@ -4,7 +4,7 @@
 //! not depend on when it was woken.
 
 use super::{
-    Ack, Delivery, GroupOffset, Incoming, Log, Outgoing, Position, Start, Subscription, Written,
+    Ack, Delivery, GroupOffset, Incoming, Log, Outgoing, Position, Start, Subscription, Told, Written,
     check_bounds, partitioner,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -37,7 +37,7 @@ struct Shared {
 struct State {
     topics: HashMap<Arc<str>, Topic>,
     /// What each group has committed, by topic and partition.
-    committed: HashMap<String, BTreeMap<(Arc<str>, u32), i64>>,
+    committed: HashMap<String, BTreeMap<(Arc<str>, u32), Told>>,
     /// Who reads a topic for a group.
     members: HashMap<(String, Arc<str>), Weak<Reader>>,
 }
@@ -219,7 +219,8 @@ impl Log for MemoryLog {
         for (group, topic, _) in reads.iter() {
             let committed = state.committed.entry(group.clone()).or_default();
             for offset in offsets.iter().filter(|offset| offset.topic == *topic) {
-                committed.insert((topic.clone(), offset.partition), offset.offset);
+                let GroupOffset { partition, offset, by, .. } = *offset;
+                committed.insert((topic.clone(), partition), Told { partition, offset, by });
             }
         }
     }
@@ -353,15 +354,19 @@ impl Cursor {
             let topic = state.topic(&reader.topic, shared.default_partitions);
             topic.partitions.iter().map(|places| places.len() as i64).collect()
         };
+        let told: BTreeMap<u32, Told> = {
+            let state = shared.lock();
+            let all = state.committed.get(&reader.group).into_iter().flatten();
+            let ours = all.filter(|((topic, _), _)| *topic == reader.topic);
+            ours.map(|((_, partition), told)| (*partition, *told)).collect()
+        };
+        // Positions are asked for without the lock: they belong to others.
+        (subscription.hears)(&told.values().copied().collect::<Vec<_>>())?;
         let (mut next, mut epochs) = (Vec::new(), Vec::new());
         for (partition, &end) in ends.iter().enumerate() {
             let partition = partition as u32;
-            // The position is asked without the lock: it belongs to others.
             let known = (subscription.position)(partition);
-            let wanted = known.offset.or_else(|| {
-                let state = shared.lock();
-                state.committed.get(&reader.group)?.get(&(reader.topic.clone(), partition)).copied()
-            });
+            let wanted = known.offset.or(told.get(&partition).map(|told| told.offset));
             let start = wanted.unwrap_or_else(|| match subscription.origin.of(partition) {
                 Start::Earliest => 0,
                 Start::Latest => end,

@@ -7,9 +7,11 @@
 pub(crate) mod conformance;
 #[cfg(feature = "kafka")]
 pub(crate) mod kafka;
+mod mark;
 pub(crate) mod memory;
 mod partitioner;
 
+pub(crate) use mark::Mark;
 pub(crate) use partitioner::murmur2;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -80,9 +82,9 @@ pub(crate) struct Written {
 /// Is told once for each record what became of it; from any thread, and it must not block. Many records may share one,
 /// so that it costs a lane no allocation for each.
 #[derive(Clone)]
-pub(crate) struct Ack(pub(in crate::log) Arc<Told>);
+pub(crate) struct Ack(pub(in crate::log) Arc<Tell>);
 
-type Told = Box<dyn Fn(Result<Written>) + Send + Sync>;
+type Tell = Box<dyn Fn(Result<Written>) + Send + Sync>;
 
 impl Ack {
     pub(crate) fn new(told: impl Fn(Result<Written>) + Send + Sync + 'static) -> Self {
@@ -104,6 +106,9 @@ impl Ack {
         (self.0)(result);
     }
 }
+
+/// Is told whether records are not delivered at the moment.
+pub(crate) type Stalled = Box<dyn Fn(bool) + Send + Sync>;
 
 /// Where a reader starts in a partition of which neither the store nor the group knows a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,16 +156,25 @@ pub(crate) struct Known {
 /// Tells what the store knows of a partition.
 pub(crate) type Position = Arc<dyn Fn(u32) -> Known + Send + Sync>;
 
+/// What a group was told last of a partition: the offset to read next, and by whom, if that was one of us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) partition: u32,
+    pub(crate) offset: i64,
+    pub(crate) by: Option<Mark>,
+}
+
+/// Hears what the group knows of partitions that are taken up; an error is why they cannot be.
+pub(crate) type Hears = Arc<dyn Fn(&[Told]) -> Result<()> + Send + Sync>;
+
 /// What a lane wants to read: one topic, all the partitions that this process is given.
 pub(crate) struct Subscription {
     pub(crate) topic: Arc<str>,
     pub(crate) origin: Origin,
     /// Where to read next. Asked each time that a partition is taken up, and after a seek.
     pub(crate) position: Position,
-    /// Whether its handlers keep what they made of the records, so that a lost position is a lost state.
-    #[cfg_attr(not(feature = "kafka"), allow(dead_code))]
-    // topics in memory have no state that could be lost
-    pub(crate) keeps: bool,
+    /// Is told before a partition is taken up, and then the position is asked for.
+    pub(crate) hears: Hears,
     /// Bounded: when it is full the reader waits, without leaving the group.
     pub(crate) deliver: mpsc::Sender<Delivery>,
 }
@@ -185,6 +199,8 @@ pub(crate) struct GroupOffset {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: u32,
     pub(crate) offset: i64,
+    /// The commit that it is of.
+    pub(crate) by: Option<Mark>,
 }
 
 /// A log of topics. Its calls may block for the time of a round trip (`partitions`, `ends`, `subscribe`, `close`), so
@@ -219,6 +235,9 @@ pub(crate) trait Log: Send + Sync + 'static {
 
     /// How many bytes a record may have, in its key, value and headers.
     fn largest(&self) -> usize;
+    /// Tells whenever records are under way and none is delivered any more (`true`), and when that is over. It tells from
+    /// any thread, and must not be held up.
+    fn on_stall(&self, _tell: Stalled) {}
 
     /// Hands pending records to the network at once instead of lingering.
     fn flush(&self);

@@ -6,6 +6,7 @@
 
 mod channels;
 mod holds;
+mod instance;
 mod lanes;
 mod locked;
 mod place;

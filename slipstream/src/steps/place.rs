@@ -6,6 +6,8 @@ use crate::store::{self, RowKey};
 pub(crate) const RESERVED: &str = "slipstream/";
 /// What the names of rows begin with that have the order in which a cache was written.
 pub(crate) const INDEXES: &str = "slipstream/indexes/";
+/// The row that says which instance the state is of.
+pub(super) const INSTANCE: &str = "slipstream/instance";
 const PLACES: &str = "slipstream/places";
 const RESUMES: &str = "slipstream/resumes";
 

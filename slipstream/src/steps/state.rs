@@ -1,5 +1,6 @@
 //! Drives the protocol: reads through to the store, waits for holds, writes commits.
 
+use super::instance::Instance;
 use super::lanes::RECOVERED;
 use super::protocol::{Ended, Lookup, Outcome, Protocol};
 use super::queue::{Item, Queue, Receives};
@@ -7,8 +8,9 @@ use super::scan::{Pages, Scan};
 use super::still::Still;
 use super::txn::Txn;
 use super::value::{Place, Value};
-use super::{Pending, place, planted};
+use super::{Pending, RESERVED, place, planted};
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::Mark;
 use crate::store::{Budget, Page, Row, RowKey, RowValue, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -27,6 +29,7 @@ const SHARDS: usize = 64;
 pub(crate) struct State {
     protocol: Arc<Protocol>,
     store: Arc<Store>,
+    instance: Instance,
     /// Above this the open generation makes lanes wait before their next step, in bytes.
     open_bytes: usize,
     /// Generations whose rows must be kept until the store is drained to their commits.
@@ -64,6 +67,7 @@ impl State {
         protocol.recover(recovered.map(|(row, value)| (row, value.map(Value::Bytes))));
         Ok(State {
             protocol,
+            instance: Instance::of(&store)?,
             store,
             open_bytes: budget.open(),
             undrained: Mutex::new([(RECOVERED, sequence)].into()),
@@ -309,6 +313,18 @@ impl State {
         }
     }
 
+    /// Whether it has made this commit, or has it of one that it is a copy of.
+    pub(crate) fn has_made(&self, mark: Mark) -> bool {
+        mark.instance == self.instance.number && self.store.sequence().is_ok_and(|ours| mark.sequence <= ours)
+    }
+
+    /// Whether any cache has been committed to.
+    pub(crate) fn has_caches(&self) -> Result<bool> {
+        let reserved = (RESERVED.as_bytes(), crate::store::after(RESERVED.as_bytes()));
+        let before = self.store.range(&[], reserved.0, 1, false)?;
+        Ok(!before.is_empty() || !self.store.range(&reserved.1, &[], 1, false)?.is_empty())
+    }
+
     /// The names of all stored positions that start like this.
     pub(crate) fn places_named(&self, start: &str) -> Result<Vec<String>> {
         let (from, to) = place::rows_named(start);
@@ -375,9 +391,9 @@ impl State {
 
     /// Commits what has ended by now: waits for its outputs, and writes rows and positions as one record.
     ///
-    /// `hurry` is told what counts the outputs that it waits for. Returns the positions that are safe now; `None` if there
-    /// was nothing to commit.
-    pub(crate) async fn commit(&self, hurry: impl Fn(&Pending)) -> Result<Option<Places>> {
+    /// `hurry` is told what counts the outputs that it waits for. Returns the positions that are safe now, and which commit it
+    /// was; `None` if there was nothing to commit.
+    pub(crate) async fn commit(&self, hurry: impl Fn(&Pending)) -> Result<Option<(Places, Mark)>> {
         let mut sequence = self.committing.lock().await;
         if self.broken.load(Acquire) {
             return Err(was_broken());
@@ -402,11 +418,20 @@ impl State {
         let mut cut = collecting.await.map_err(ended)?;
         let places = places(&cut.rows);
         let collected = std::mem::take(&mut cut.rows);
-        let rows = collected.into_iter().map(|(row, value)| (row, value.map(Value::into_bytes))).collect();
+        let mut rows =
+            collected.into_iter().map(|(row, value)| (row, value.map(Value::into_bytes))).collect();
+        // Without positions there is nothing that another instance could go on with.
+        let has_places = !places.is_empty();
+        if has_places {
+            self.instance.add_to(&mut rows);
+        }
         for rows in planted::commits(rows) {
             self.write_commit(*sequence + 1, rows.into()).await?;
             *sequence += 1;
             planted::between().await;
+        }
+        if has_places {
+            self.instance.is_committed();
         }
         self.protocol.committed(&cut);
         std::mem::forget(unfinished);
@@ -414,7 +439,7 @@ impl State {
         undrained().push_back((cut.generation, *sequence));
         self.let_go()?;
         self.changed.notify_waiters();
-        Ok(Some(places))
+        Ok(Some((places, Mark { instance: self.instance.number, sequence: *sequence })))
     }
 
     /// Writes a commit. A full disk is waited for: lanes stop when the open generation is full as well. After any other

@@ -50,6 +50,18 @@ impl Broker {
         Broker { log: MemoryLog::new(1), store: Arc::new(Store::in_memory()) }
     }
 
+    /// The same topics with another state, as another machine has one.
+    ///
+    /// ```
+    /// let here = slipstream::testing::Broker::new();
+    /// let there = here.elsewhere();
+    /// # drop(there);
+    /// ```
+    #[must_use]
+    pub fn elsewhere(&self) -> Broker {
+        Broker { log: self.log.clone(), store: Arc::new(Store::in_memory()) }
+    }
+
     /// An app over them.
     pub fn app(&self) -> App {
         App::new().log(Arc::new(self.log.clone())).store(self.store.clone())

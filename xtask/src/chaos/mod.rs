@@ -3,6 +3,7 @@
 //! library.
 
 mod backlog;
+mod broker;
 mod corruption;
 mod disk_full;
 mod kafka_kill;
@@ -32,8 +33,8 @@ const ALONE: Builds = Builds {
 };
 const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, kafka: builds::KAFKA, library: builds::KAFKA };
 
-pub(crate) const NAMES: [&str; 6] =
-    ["state-kill", "corruption", "disk-full", "kafka-kill", "poison", "backlog"];
+pub(crate) const NAMES: [&str; 7] =
+    ["state-kill", "corruption", "disk-full", "kafka-kill", "broker", "poison", "backlog"];
 
 /// How it came out; an error is for what could not even be tried.
 pub(crate) enum Verdict {
@@ -75,6 +76,7 @@ fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
         "state-kill" => state_kill::run,
         "corruption" => corruption::run,
         "disk-full" => disk_full::run,
+        "broker" => broker::run,
         "kafka-kill" => kafka_kill::run,
         "poison" => poison::run,
         "backlog" => backlog::run,

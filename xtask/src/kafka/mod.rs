@@ -11,6 +11,7 @@ mod state;
 
 use crate::machine;
 use anyhow::{Context, Result, bail};
+pub(crate) use java::Own;
 use state::State;
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -49,6 +50,12 @@ pub(crate) fn start() -> Result<Broker> {
     let state = if docker::runs() { docker::start(&dir)? } else { java::start(&dir)? };
     eprintln!("kafka {VERSION} answers after {:.1} s", begun.elapsed().as_secs_f32());
     Ok(Broker { address: state.address(), started: true })
+}
+
+/// A broker that comes and goes as the caller tells it. It needs Java: a container cannot be treated so.
+pub(crate) fn own() -> Result<Own> {
+    fs::create_dir_all(dir())?;
+    Own::new(&dir())
 }
 
 /// The broker that is there already, if any.

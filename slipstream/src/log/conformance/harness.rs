@@ -60,7 +60,8 @@ pub(crate) fn subscription(
 ) -> (Subscription, Reading) {
     let (deliver, receiver) = mpsc::channel(room);
     let position = Arc::new(move |partition| Known { offset: position(partition), epoch: 0 });
-    let subscription = Subscription { topic: topic.clone(), origin, position, keeps: false, deliver };
+    let subscription =
+        Subscription { topic: topic.clone(), origin, position, hears: Arc::new(|_| Ok(())), deliver };
     (subscription, Reading { receiver, assigned: None, records: vec![], ends: vec![], failed: None })
 }
 

@@ -12,27 +12,33 @@ use rdkafka::metadata::MetadataTopic;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// How long a broker may take to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one question is waited for: so late a caller learns that nobody waits any more.
+const ATTEMPT: Duration = Duration::from_secs(1);
 /// How long to wait before asking again for what the brokers have not agreed on yet.
 const AGAIN: Duration = Duration::from_millis(50);
+/// How often it is said that a broker is waited for.
+const REMIND: Duration = Duration::from_secs(30);
 
 /// A client that only asks. It is a consumer, since a producer that asks for a topic makes it.
 pub(super) struct Admin {
     asker: BaseConsumer<Voice>,
     voice: Voice,
     servers: String,
+    closed: AtomicBool,
 }
 
 impl Admin {
     pub(super) fn new(settings: &Settings, voice: &Voice) -> Result<Self> {
         let voice = voice.another();
         let asker = settings::client(&settings.consumer(None), voice.clone())?;
-        Ok(Admin { asker, voice, servers: settings.servers().to_owned() })
+        Ok(Admin { asker, voice, servers: settings.servers().to_owned(), closed: AtomicBool::new(false) })
     }
 
     /// Lets librdkafka say what it has to say.
@@ -40,35 +46,56 @@ impl Admin {
         while self.asker.poll(Duration::ZERO).is_some() {}
     }
 
-    pub(super) fn partitions(&self, topic: &str) -> Result<Option<u32>> {
-        let deadline = Instant::now() + PATIENCE;
+    /// Nobody waits for an answer any more.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// Asks until there is an answer. A broker that is away is waited for, since nothing can go on without it; so is one
+    /// that has just come, and does not know everything yet.
+    fn patiently<T>(&self, topic: &str, mut ask: impl FnMut() -> KafkaResult<T>) -> Result<T> {
+        let mut told: Option<Instant> = None;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let metadata = self.asker.fetch_metadata(Some(topic), left).map_err(|e| self.failed(topic, e))?;
+            let error = match ask() {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            self.poll(); // why it is so waits in the queue
+            if !is_away(&error) || self.voice.refused() || self.closed.load(Ordering::Acquire) {
+                return Err(self.failed(topic, error));
+            }
+            if told.is_none_or(|told| told.elapsed() > REMIND) {
+                let (servers, last) = (&self.servers, self.voice.last());
+                tracing::warn!(target: super::TARGET, "waiting for a broker: none answers at {servers} ({last})");
+                told = Some(Instant::now());
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
+    pub(super) fn partitions(&self, topic: &str) -> Result<Option<u32>> {
+        self.patiently(topic, || {
+            let metadata = self.asker.fetch_metadata(Some(topic), ATTEMPT)?;
             let found = metadata.topics().iter().find(|found| found.name() == topic);
-            let error = found.and_then(MetadataTopic::error).map(RDKafkaErrorCode::from);
-            match (found, error) {
+            match (found, found.and_then(MetadataTopic::error).map(RDKafkaErrorCode::from)) {
                 (Some(found), None) if !found.partitions().is_empty() => {
-                    return Ok(u32::try_from(found.partitions().len()).ok());
+                    Ok(u32::try_from(found.partitions().len()).ok())
                 }
                 (_, Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {
-                    return Ok(None);
-                }
-                (_, None | Some(RDKafkaErrorCode::LeaderNotAvailable)) if Instant::now() < deadline => {
-                    std::thread::sleep(AGAIN);
+                    Ok(None)
                 }
                 (_, error) => {
-                    let error = error.unwrap_or(RDKafkaErrorCode::OperationTimedOut);
-                    return Err(self.failed(topic, KafkaError::MetadataFetch(error)));
+                    let error = error.unwrap_or(RDKafkaErrorCode::LeaderNotAvailable);
+                    Err(KafkaError::MetadataFetch(error))
                 }
             }
-        }
+        })
     }
 
     pub(super) fn ends(&self, topic: &str) -> Result<Vec<i64>> {
         let Some(count) = self.partitions(topic)? else { return Err(unknown(&[topic], &self.servers)) };
         let all = (0..count).map(|partition| (topic, partition));
-        let marks = self.marks(all, PATIENCE).map_err(|error| self.failed(topic, error))?;
+        let marks = self.patiently(topic, || self.marks(all.clone(), ATTEMPT))?;
         Ok(marks.into_values().map(|(_, end)| end).collect())
     }
 
@@ -89,14 +116,12 @@ impl Admin {
                 Err(Error::new(ErrorKind::Log, text))
             }
             Some(_) => {
-                let marks = self.asker.fetch_watermarks(topic, number(partition), PATIENCE);
-                marks.map_err(|error| self.failed(topic, error))
+                self.patiently(topic, || self.asker.fetch_watermarks(topic, number(partition), ATTEMPT))
             }
         }
     }
 
     pub(super) fn create(&self, settings: &Settings, topic: &str, partitions: u32) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
         let client: AdminClient<_> = settings::client(&settings.producer(None), self.voice.another())?;
         // The broker knows how often a topic is to be stored if nobody says.
         let copies = settings.copies(topic)?.unwrap_or(-1);
@@ -105,20 +130,31 @@ impl Admin {
             new = new.set(key, value);
         }
         let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
-        let answer = block_on(client.create_topics([&new], &options), deadline + Duration::from_secs(1))
-            .unwrap_or(Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)))
-            .map_err(|error| self.failed(topic, error))?;
-        for result in answer {
-            match result {
-                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-                Err((_, code)) => {
-                    let text =
-                        format!("the topic `{topic}` cannot be made by its `topic.NAME.create.*`: {code}");
-                    return Err(Error::new(ErrorKind::Log, text));
+        let mut refused = None;
+        self.patiently(topic, || {
+            let made = client.create_topics([&new], &options);
+            let made = block_on(made, Instant::now() + PATIENCE + Duration::from_secs(1));
+            let code = match made {
+                Some(Ok(results)) => results.into_iter().find_map(Result::err).map(|(_, code)| code),
+                Some(Err(KafkaError::AdminOp(code))) => Some(code),
+                Some(Err(error)) => return Err(error),
+                None => Some(RDKafkaErrorCode::OperationTimedOut),
+            };
+            match code {
+                None | Some(RDKafkaErrorCode::TopicAlreadyExists) => Ok(()),
+                Some(code) if is_away(&KafkaError::Global(code)) => Err(KafkaError::Global(code)),
+                Some(code) => {
+                    refused = Some(code);
+                    Ok(())
                 }
             }
+        })?;
+        if let Some(code) = refused {
+            let text = format!("the topic `{topic}` cannot be made by its `topic.NAME.create.*`: {code}");
+            return Err(Error::new(ErrorKind::Log, text));
         }
         // The brokers may not know of it all at once.
+        let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             match self.partitions(topic)? {
                 None => std::thread::sleep(AGAIN),
@@ -141,6 +177,30 @@ impl Admin {
         let message = format!("topic `{topic}`: the broker at {} could not be asked{said}", self.servers);
         Error::caused(ErrorKind::Log, message, error)
     }
+}
+
+/// Whether the brokers are out of reach, or not ready to answer; nothing is wrong with what was asked.
+pub(super) fn is_away(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::Resolve
+                | Code::OperationTimedOut
+                | Code::TimedOutQueue
+                | Code::WaitingForCoordinator
+                | Code::RequestTimedOut
+                | Code::NetworkException
+                | Code::BrokerNotAvailable
+                | Code::LeaderNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::CoordinatorLoadInProgress
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+        )
+    )
 }
 
 pub(super) fn unknown(topics: &[&str], servers: &str) -> Error {

@@ -110,7 +110,10 @@ fn run(
             }
         }
         while let Some(change) = client.context().take() {
-            reader.change(change);
+            if let Some(change) = reader.change(change) {
+                client.context().put_back(change);
+                break;
+            }
         }
         if let Some(fatal) = producers.fatal() {
             reader.fail_all(&format!("nothing more can be written: {fatal}"));

@@ -22,6 +22,8 @@ struct Inner {
     last: Mutex<(String, Option<Instant>)>,
     /// No broker is reached at the moment, as far as is known.
     down: AtomicBool,
+    /// A broker does not take what we say of ourselves: to wait will not help.
+    refused: AtomicBool,
 }
 
 impl Voice {
@@ -42,6 +44,10 @@ impl Voice {
 
     pub(super) fn down(&self) -> bool {
         self.0.down.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn refused(&self) -> bool {
+        self.0.refused.load(Ordering::Relaxed)
     }
 
     /// Something came from a broker.
@@ -103,6 +109,16 @@ impl ClientContext for Voice {
                 tracing::warn!(target: super::TARGET, "{reason}");
             }
             return;
+        }
+        if matches!(
+            code,
+            Some(
+                RDKafkaErrorCode::Authentication
+                    | RDKafkaErrorCode::SaslAuthenticationFailed
+                    | RDKafkaErrorCode::SSL
+            )
+        ) {
+            self.0.refused.store(true, Ordering::Relaxed);
         }
         if self.is_echo(&reason) {
             return;

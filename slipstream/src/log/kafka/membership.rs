@@ -35,6 +35,11 @@ impl Membership {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
+    /// A change that cannot be answered yet, though none after it can be before.
+    pub(super) fn put_back(&self, change: Rebalance) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_front(change);
+    }
+
     pub(super) fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
     }

@@ -23,7 +23,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use super::{Ack, GroupOffset, Log, Outgoing, Subscription};
+use super::{Ack, GroupOffset, Log, Outgoing, Stalled, Subscription};
 use crate::error::{Error, ErrorKind, Result};
 use admin::Admin;
 use consumer::Consumer;
@@ -136,6 +136,10 @@ impl Log for KafkaLog {
         self.settings.largest()
     }
 
+    fn on_stall(&self, tell: Stalled) {
+        self.producers.on_stall(tell);
+    }
+
     /// Does nothing: through rdkafka there is no way to end librdkafka's lingering early, and it is a few milliseconds.
     fn flush(&self) {}
 
@@ -146,6 +150,7 @@ impl Log for KafkaLog {
     fn close(&self, deadline: Duration) {
         let deadline = Instant::now() + deadline;
         let consumers = self.consumers().take().unwrap_or_default();
+        self.admin.close();
         // They leave the group while the producer finishes.
         consumers.iter().for_each(|consumer| consumer.close(deadline));
         self.producers.close(deadline);

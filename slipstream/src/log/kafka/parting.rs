@@ -22,7 +22,7 @@ pub(super) struct Parting {
 
 impl Parting {
     /// The group was told a position.
-    pub(super) fn told(&mut self, GroupOffset { topic, partition, offset }: &GroupOffset) {
+    pub(super) fn told(&mut self, GroupOffset { topic, partition, offset, .. }: &GroupOffset) {
         let key = (topic.clone(), *partition);
         if let Some((wanted, _)) = &mut self.waits
             && wanted.get(&key).is_some_and(|wanted| offset >= wanted)
@@ -30,11 +30,6 @@ impl Parting {
             wanted.remove(&key);
         }
         self.told.insert(key, *offset);
-    }
-
-    /// What the group was told last.
-    pub(super) fn last(&self, topic: &Arc<str>, partition: u32) -> Option<i64> {
-        self.told.get(&(topic.clone(), partition)).copied()
     }
 
     /// Begins to wait until the group is told these, which lanes have been handed.
@@ -72,7 +67,7 @@ mod tests {
     fn it_is_over_when_the_group_knows_all_that_was_handed_on() {
         let topic: Arc<str> = "t".into();
         let told = |parting: &mut Parting, partition, offset| {
-            parting.told(&GroupOffset { topic: topic.clone(), partition, offset });
+            parting.told(&GroupOffset { topic: topic.clone(), partition, offset, by: None });
         };
         let mut parting = Parting::default();
         told(&mut parting, 0, 5);
@@ -82,6 +77,5 @@ mod tests {
         assert!(!parting.is_over());
         told(&mut parting, 1, 7);
         assert!(parting.is_over() && !parting.is_over(), "it is answered once");
-        assert_eq!(parting.last(&topic, 1), Some(7));
     }
 }

@@ -3,7 +3,7 @@
 use super::context::Voice;
 use super::settings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Ack, LARGER, Outgoing, Told, Written};
+use crate::log::{Ack, LARGER, Outgoing, Stalled, Tell, Written};
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -19,11 +19,13 @@ use std::time::{Duration, Instant};
 const OFTEN: usize = 64;
 /// How many records are moved out of the overflow before others get at its lock.
 const SLICE: usize = 512;
+/// After this long without a delivery those who write are told; much longer than a broker that is there needs.
+const STALL: Duration = Duration::from_secs(2);
 /// How long a closed producer collects what became of the records that it gave up.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
 /// What a record carries through librdkafka: its acknowledgement.
-type Carried = Arc<Told>;
+type Carried = Arc<Tell>;
 type Refused = (Ack, Error);
 
 /// What became of a record that was offered to librdkafka.
@@ -44,12 +46,16 @@ pub(super) struct Producer {
     sent: AtomicUsize,
     /// Whether those who write have taken acknowledgements lately.
     attended: AtomicBool,
+    /// Told when deliveries stall, and when they go on.
+    tell: OnceLock<Stalled>,
 }
 
 /// What the context and the producer share.
 #[derive(Default)]
 struct Flight {
     count: AtomicUsize,
+    /// How many were delivered, or have failed.
+    over: AtomicUsize,
     overflowing: AtomicBool,
     closed: AtomicBool,
     fatal: OnceLock<String>,
@@ -79,6 +85,7 @@ impl Producer {
             stopped: AtomicBool::new(false),
             sent: AtomicUsize::new(0),
             attended: AtomicBool::new(false),
+            tell: OnceLock::new(),
         });
         let polled = producer.clone();
         super::spawn("slipstream-kafka-producer", move || polled.poll(beside))?;
@@ -121,6 +128,11 @@ impl Producer {
     /// None while librdkafka's queue is full, be it of records or of bytes.
     pub(super) fn room(&self) -> usize {
         if self.flight.overflowing.load(Ordering::Acquire) { 0 } else { self.room }
+    }
+
+    /// Only one can be told.
+    pub(super) fn on_stall(&self, tell: Stalled) {
+        let _ = self.tell.set(tell);
     }
 
     /// The reason why nothing more can be written, if there is one.
@@ -177,6 +189,7 @@ impl Producer {
 
     /// Runs acknowledgements until the producer is closed.
     fn poll(&self, beside: impl Fn()) {
+        let (mut over, mut since, mut stalls) = (0, Instant::now(), false);
         while !self.stopped.load(Ordering::Acquire) {
             if self.attended.swap(false, Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(1));
@@ -190,6 +203,16 @@ impl Producer {
                 self.fail();
             }
             beside();
+            let now = self.flight.over.load(Ordering::Acquire);
+            if now != over || self.in_flight() == 0 {
+                (over, since) = (now, Instant::now());
+            }
+            if stalls != (since.elapsed() > STALL)
+                && let Some(tell) = self.tell.get()
+            {
+                stalls = !stalls;
+                tell(stalls);
+            }
         }
         let given_up = Instant::now() + AFTERMATH;
         while self.in_flight() > 0 && Instant::now() < given_up {
@@ -240,9 +263,15 @@ impl Flight {
     /// Calls acknowledgements of records that librdkafka never had; without any lock, since they may write again.
     fn refuse(&self, refused: impl IntoIterator<Item = Refused>) {
         for (ack, error) in refused {
-            self.count.fetch_sub(1, Ordering::AcqRel);
+            self.ended();
             ack.tell(Err(error));
         }
+    }
+
+    /// It is known what became of a record.
+    fn ended(&self) {
+        self.over.fetch_add(1, Ordering::AcqRel);
+        self.count.fetch_sub(1, Ordering::AcqRel);
     }
 
     fn error(&self, topic: &str, error: KafkaError) -> Error {
@@ -288,7 +317,7 @@ impl ProducerContext for Context {
             }
             Err((error, message)) => Err(self.flight.error(message.topic(), error.clone())),
         };
-        self.flight.count.fetch_sub(1, Ordering::AcqRel);
+        self.flight.ended();
         Ack(carried).tell(result);
     }
 }

@@ -5,9 +5,10 @@ use super::context::Voice;
 use super::producer::Producer;
 use super::settings::Settings;
 use crate::error::{Error, Result};
-use crate::log::{Ack, Outgoing};
+use crate::log::{Ack, Outgoing, Stalled};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
 use std::time::Instant;
 
 /// All producers. A topic always has the same one, so that its records stay in order.
@@ -53,6 +54,22 @@ impl Producers {
 
     pub(super) fn fatal(&self) -> Option<&str> {
         self.all().find_map(|producer| producer.fatal())
+    }
+
+    /// Tells when one of them stalls, and when none does any more.
+    pub(super) fn on_stall(&self, tell: Stalled) {
+        let stalls = Arc::new((AtomicUsize::new(0), tell));
+        for producer in self.all() {
+            let stalls = stalls.clone();
+            producer.on_stall(Box::new(move |stalled| {
+                let (count, tell) = &*stalls;
+                match stalled {
+                    true if count.fetch_add(1, AcqRel) == 0 => tell(true),
+                    false if count.fetch_sub(1, AcqRel) == 1 => tell(false),
+                    _ => {}
+                }
+            }));
+        }
     }
 
     pub(super) fn close(&self, deadline: Instant) {

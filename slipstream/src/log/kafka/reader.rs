@@ -116,8 +116,8 @@ impl Reader {
         self.restart(at, partition);
     }
 
-    /// Answers a change of the group.
-    pub(super) fn change(&mut self, change: Rebalance) {
+    /// Answers a change of the group; gives it back if the broker is away that must be asked about it.
+    pub(super) fn change(&mut self, change: Rebalance) -> Option<Rebalance> {
         match change {
             Rebalance::Revoked => {
                 let mut handed = Vec::new();
@@ -144,14 +144,23 @@ impl Reader {
             Rebalance::Assigned(list) => {
                 self.part();
                 let deadline = Instant::now() + admin::PATIENCE;
-                let mut starts = TopicPartitionList::new();
-                for topic in &mut self.topics {
+                let mut all = Vec::new();
+                for topic in &self.topics {
                     let ours = list.elements_for_topic(&topic.start.topic);
                     let mut ours: Vec<u32> =
                         ours.iter().filter_map(|p| u32::try_from(p.partition()).ok()).collect();
                     ours.sort_unstable();
-                    let offsets = match topic.start.offsets(&self.client, &ours, &self.parting, deadline) {
-                        Ok(offsets) => offsets,
+                    let offsets = topic.start.offsets(&self.client, &ours, deadline);
+                    if matches!(offsets, Ok(None)) {
+                        tracing::warn!(target: TARGET, "no broker says where to begin: it is asked again");
+                        return Some(Rebalance::Assigned(list));
+                    }
+                    all.push((ours, offsets));
+                }
+                let mut starts = TopicPartitionList::new();
+                for (topic, (ours, offsets)) in self.topics.iter_mut().zip(all) {
+                    let offsets = match offsets {
+                        Ok(offsets) => offsets.unwrap_or_default(),
                         Err(error) => {
                             topic.backlog.push(Delivery::Failed(error));
                             continue;
@@ -173,6 +182,7 @@ impl Reader {
                 self.answer(self.client.assign(&starts));
             }
         }
+        None
     }
 
     /// Gives partitions back that lanes have had time for, if there are any.
@@ -227,13 +237,16 @@ impl Reader {
 
     pub(super) fn commit(&mut self, offsets: &[GroupOffset]) {
         let mut list = TopicPartitionList::new();
-        for told @ GroupOffset { topic, partition, offset } in offsets {
+        for told @ GroupOffset { topic, partition, offset, by } in offsets {
             let ours = self.topics.iter_mut().find(|ours| ours.start.topic == *topic);
             let is_ours = ours.is_some_and(|ours| ours.table.get(*partition).is_some());
             if is_ours || self.parting.wants(topic, *partition) {
                 self.parting.told(told);
-                let added = list.add_partition_offset(topic, number(*partition), Offset::Offset(*offset));
-                if added.is_err() {
+                let mut added = list.add_partition(topic, number(*partition));
+                if let Some(by) = by {
+                    added.set_metadata(by.to_string());
+                }
+                if added.set_offset(Offset::Offset(*offset)).is_err() {
                     tracing::warn!(target: TARGET, "topic `{topic}`: {offset} is no offset to commit");
                 }
             }
@@ -260,6 +273,9 @@ impl Reader {
                 | Code::Authentication
                 | Code::UnknownTopicOrPartition
                 | Code::UnknownTopic
+                | Code::InvalidSessionTimeout
+                | Code::InconsistentGroupProtocol
+                | Code::GroupMaxSizeReached
                 | Code::TopicAuthorizationFailed
                 | Code::GroupAuthorizationFailed => self.fail_all(&format!("{code}: {said}")),
                 _ => {}

@@ -41,13 +41,15 @@ const CONSUMER: [(&[&str], &str); 8] = [
     (&["reconnect.backoff.max.ms"], "1000"),
     (&["client.id"], "slipstream"),
 ];
-const PRODUCER: [(&[&str], &str); 8] = [
+const PRODUCER: [(&[&str], &str); 9] = [
     // What a broker takes by default. librdkafka sends less, so that a dead letter could not have what was read.
     (&["message.max.bytes"], "1048588"),
     // As Java's producers, so that a key is in one partition whoever wrote it.
     (&["partitioner"], "murmur2_random"),
     (&["linger.ms", "queue.buffering.max.ms"], "5"),
     (&["compression.type", "compression.codec"], "lz4"),
+    // No record fails because a broker is away: it is waited for, however long that takes.
+    (&["message.timeout.ms", "delivery.timeout.ms"], "0"),
     (&["queue.buffering.max.messages"], "100000"),
     (&["queue.buffering.max.kbytes"], "65536"),
     (&["reconnect.backoff.max.ms"], "1000"),
@@ -93,6 +95,12 @@ impl Settings {
     pub(super) fn new(given: BTreeMap<String, String>, topics: TopicSettings) -> Result<Self> {
         if !given.contains_key("bootstrap.servers") && !given.contains_key("metadata.broker.list") {
             return Err(refuse("bootstrap.servers", "is missing: it names the broker, as `host:port`"));
+        }
+        let servers = given.get("bootstrap.servers").or_else(|| given.get("metadata.broker.list"));
+        let each = servers.iter().flat_map(|servers| servers.split(','));
+        if let Some(server) = each.map(str::trim).find(|server| !server.is_empty() && !is_address(server)) {
+            // It would be waited for in vain.
+            return Err(refuse("bootstrap.servers", &format!("is `host:port`, which `{server}` is not")));
         }
         for (key, value, why) in FORCED {
             if given.get(key).is_some_and(|given| !given.trim().eq_ignore_ascii_case(value)) {
@@ -242,6 +250,17 @@ impl fmt::Debug for Settings {
     }
 }
 
+/// Whether this is a host, most often with a port. Whether there is such a host may change.
+fn is_address(server: &str) -> bool {
+    let (_, host) = server.rsplit_once("://").unwrap_or(("", server));
+    match host.rsplit_once(':') {
+        // An IPv6 address in brackets, without a port.
+        Some(_) if host.ends_with(']') => true,
+        Some((host, port)) => !host.is_empty() && port.parse::<u16>().is_ok(),
+        None => !host.is_empty(),
+    }
+}
+
 /// Makes a client; what librdkafka says of a setting contains its value, and so is said in other words.
 pub(super) fn client<C, T: FromClientConfigAndContext<C>>(config: &ClientConfig, context: C) -> Result<T>
 where
@@ -346,6 +365,26 @@ mod tests {
         assert_eq!(settings.consumer(None).get("session.timeout.ms"), Some("9000"));
         assert_eq!(settings.consumer(Some("g")).get("enable.auto.commit"), Some("false"));
         assert_eq!(settings.consumer(Some("g")).get("compression.codec"), None);
+    }
+
+    #[test]
+    fn a_record_waits_for_its_broker_unless_the_user_says_how_long() {
+        assert_eq!(settings(&[]).unwrap().producer(None).get("message.timeout.ms"), Some("0"));
+        let told = settings(&[("delivery.timeout.ms", "5000")]).unwrap().producer(None);
+        assert_eq!((told.get("message.timeout.ms"), told.get("delivery.timeout.ms")), (None, Some("5000")));
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_refused() {
+        let made = |servers: &str| {
+            Settings::new([("bootstrap.servers".to_owned(), servers.to_owned())].into(), BTreeMap::new())
+        };
+        for right in ["broker", "a:1,b:2", " a:1, b:2", "a:1,", "[::1]:9092", "[::1]", "ssl://a:1"] {
+            assert!(made(right).is_ok(), "{right}");
+        }
+        for wrong in ["a:port", "a:1,:2", "a:99999"] {
+            assert!(made(wrong).unwrap_err().to_string().contains("host:port"), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,17 +1,25 @@
 //! Where reading begins in each partition: the store's position, else the group's, else the topic's start.
 
-use super::admin::Admin;
+use super::admin::{Admin, is_away};
 use super::marks::marks;
 use super::number::number;
-use super::parting::Parting;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Known, Origin, Position, Start as Begin, Subscription, check_bounds};
+use crate::log::{Hears, Known, Mark, Origin, Position, Start as Begin, Subscription, Told, check_bounds};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// What is known of a partition.
+struct Answer {
+    partition: u32,
+    group: Option<Told>,
+    bounds: (i64, i64),
+    /// Where the records of the asked time begin, if that is where to start.
+    since: Option<i64>,
+}
 
 /// Part of a subscription: how to find the start of a partition.
 pub(super) struct Start {
@@ -20,100 +28,119 @@ pub(super) struct Start {
     /// Where the partitions ended when this began: what was written since is behind the latest record.
     ends: Vec<i64>,
     pub(super) position: Position,
-    keeps: bool,
+    hears: Hears,
 }
 
 impl Start {
     /// Asks the broker where the topic ends now, if that is where it is to start.
     pub(super) fn of(subscription: &Subscription, admin: &Admin) -> Result<Self> {
-        let Subscription { topic, origin, position, keeps, .. } = subscription;
+        let Subscription { topic, origin, position, hears, .. } = subscription;
         let ends = match origin {
             Origin::Latest => admin.ends(topic)?,
             _ => Vec::new(),
         };
-        Ok(Start { topic: topic.clone(), origin: *origin, ends, position: position.clone(), keeps: *keeps })
+        Ok(Start {
+            topic: topic.clone(),
+            origin: *origin,
+            ends,
+            position: position.clone(),
+            hears: hears.clone(),
+        })
     }
 
-    /// The offset to read first, by partition, each of them one that the log holds.
+    /// The offset to read first, by partition, each of them one that the log holds; `None` if the broker is away, and is to be
+    /// asked again.
     pub(super) fn offsets<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         partitions: &[u32],
-        parting: &Parting,
         deadline: Instant,
-    ) -> Result<BTreeMap<u32, Known>> {
+    ) -> Result<Option<BTreeMap<u32, Known>>> {
+        match self.ask(consumer, partitions, deadline) {
+            Ok(answers) => self.judge(answers).map(Some),
+            Err(error) if is_away(&error) => Ok(None),
+            Err(error) => {
+                let message = format!("topic `{}`: the broker does not say where to start", self.topic);
+                Err(Error::caused(ErrorKind::Log, message, error))
+            }
+        }
+    }
+
+    /// What the group knows of each partition, and what the log holds.
+    fn ask<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        partitions: &[u32],
+        deadline: Instant,
+    ) -> KafkaResult<Vec<Answer>> {
         let topic = &self.topic;
-        let failed = |error: KafkaError| {
-            Error::caused(
-                ErrorKind::Log,
-                format!("topic `{topic}`: the broker does not say where to start"),
-                error,
-            )
-        };
-        let known: BTreeMap<u32, Known> =
-            partitions.iter().map(|&partition| (partition, (self.position)(partition))).collect();
         let mut asked = TopicPartitionList::new();
-        // Where nothing is kept of the records, another member may have gone on where this one was.
-        let before = |partition| parting.last(topic, partition).filter(|_| !self.keeps);
-        for (&partition, _) in
-            known.iter().filter(|(p, known)| known.offset.is_none() || before(**p).is_some())
-        {
+        for &partition in partitions {
             asked.add_partition(topic, number(partition));
         }
-        let committed = if asked.count() == 0 {
-            asked
-        } else {
-            consumer.committed_offsets(asked, left(deadline)).map_err(failed)?
+        let committed = match asked.count() {
+            0 => asked,
+            _ => consumer.committed_offsets(asked, left(deadline))?,
         };
         let all = partitions.iter().map(|&partition| (topic, partition));
-        let marks = marks(consumer, all, left(deadline)).map_err(failed)?;
-        let mut starts = BTreeMap::new();
-        // Where the group has read before, and the state has not.
-        let mut stateless = Vec::new();
-        for (partition, known) in known {
+        let marks = marks(consumer, all, left(deadline))?;
+        let mut answers = Vec::new();
+        for &partition in partitions {
             let group = match committed.find_partition(topic, number(partition)) {
                 Some(found) => {
-                    found.error().map_err(failed)?;
-                    offset(found.offset())
+                    found.error()?;
+                    let by = Mark::parse(found.metadata());
+                    offset(found.offset()).map(|offset| Told { partition, offset, by })
                 }
                 None => None,
             };
-            if known.offset.is_none() && group.is_some() && self.keeps {
-                stateless.push(partition);
-            }
-            let others = group.filter(|group| before(partition).is_some_and(|told| told != *group));
-            let Some(&(low, high)) = marks.get(&(topic.to_string(), partition)) else { continue };
-            let start = match (others.or(known.offset).or(group), self.origin.of(partition)) {
+            let Some(&bounds) = marks.get(&(topic.to_string(), partition)) else { continue };
+            let since = match self.origin.of(partition) {
+                // The end as it was before the question: what was written since is looked at.
+                Begin::At(time) if group.is_none() => {
+                    Some(self.since(consumer, partition, time, deadline)?.unwrap_or(bounds.1))
+                }
+                _ => None,
+            };
+            answers.push(Answer { partition, group, bounds, since });
+        }
+        Ok(answers)
+    }
+
+    /// The offset of the first record of a time or later.
+    fn since<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        partition: u32,
+        time: i64,
+        deadline: Instant,
+    ) -> KafkaResult<Option<i64>> {
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition_offset(&self.topic, number(partition), Offset::Offset(time))?;
+        let since = consumer.offsets_for_times(asked, left(deadline))?;
+        let since = since.find_partition(&self.topic, number(partition));
+        Ok(since.map(|found| found.error().map(|()| found.offset())).transpose()?.and_then(offset))
+    }
+
+    fn judge(&self, answers: Vec<Answer>) -> Result<BTreeMap<u32, Known>> {
+        let topic = &self.topic;
+        let mut starts = BTreeMap::new();
+        let told: Vec<Told> = answers.iter().filter_map(|answer| answer.group).collect();
+        (self.hears)(&told)?;
+        for Answer { partition, group, bounds: (low, high), since } in answers {
+            let known = (self.position)(partition);
+            let group = group.map(|told| told.offset);
+            let start = match (known.offset.or(group), self.origin.of(partition)) {
                 (Some(start), _) | (None, Begin::Offset(start)) => start,
                 (None, Begin::Earliest) => low,
                 // Retention may have taken away what came since.
                 (None, Begin::Latest) => {
                     self.ends.get(partition as usize).map_or(high, |end| (*end).clamp(low, high))
                 }
-                // The end as it was before the question: what was written since is looked at.
-                (None, Begin::At(time)) => {
-                    let mut asked = TopicPartitionList::new();
-                    let at = Offset::Offset(time);
-                    asked.add_partition_offset(topic, number(partition), at).map_err(failed)?;
-                    let since = consumer.offsets_for_times(asked, left(deadline)).map_err(failed)?;
-                    let since = since.find_partition(topic, number(partition));
-                    since
-                        .map(|found| found.error().map(|()| found.offset()))
-                        .transpose()
-                        .map_err(failed)?
-                        .and_then(offset)
-                        .unwrap_or(high)
-                }
+                (None, Begin::At(_)) => since.unwrap_or(high),
             };
             check_bounds(topic, partition, start, (low, high))?;
             starts.insert(partition, Known { offset: Some(start), ..known });
-        }
-        if !stateless.is_empty() {
-            tracing::warn!(
-                "the state is missing for topic `{topic}`, partitions {stateless:?}: the group goes on where it was, and \
-                 what was made of the records before is not in the caches; `state.dir` says where the state is looked \
-                 for"
-            );
         }
         Ok(starts)
     }

@@ -86,7 +86,7 @@ async fn the_last_commit_may_come_after_the_reader() {
     written(&first, (0..5).map(|i| outgoing(&topic, None, &i.to_string())).collect());
     drop(subscribe(&first, "g", &topic).unwrap());
     tokio::time::sleep(Duration::from_millis(20)).await;
-    first.commit(&[GroupOffset { topic: topic.clone(), partition: 0, offset: 3 }]);
+    first.commit(&[GroupOffset { topic: topic.clone(), partition: 0, offset: 3, by: None }]);
     first.close(Duration::ZERO);
     let second = log(&memory);
     let mut reading = subscribe(&second, "g", &topic).unwrap();

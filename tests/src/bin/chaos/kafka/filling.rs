@@ -18,7 +18,13 @@ pub(super) async fn make(place: &Place) -> Result<()> {
     let new = names.each_ref().map(|name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1)));
     let options = AdminOptions::new().operation_timeout(Some(secs(10)));
     for made in admin.create_topics(&new, &options).await? {
-        made.map_err(|(topic, code)| Error::msg(format!("the topic `{topic}` was not made: {code}")))?;
+        match made {
+            // A worker may have been here first.
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => {
+                return Err(Error::msg(format!("the topic `{topic}` was not made: {code}")));
+            }
+        }
     }
     Ok(())
 }
@@ -27,7 +33,7 @@ pub(super) async fn make(place: &Place) -> Result<()> {
 pub(super) fn fill(place: &Place, seed: u64, messages: Range<u64>, rate: u64) -> Result<()> {
     let mut config = config(place);
     config.set("enable.idempotence", "true").set("message.timeout.ms", "0").set("linger.ms", "5");
-    config.set("partitioner", "murmur2_random");
+    config.set("partitioner", "murmur2_random").set("reconnect.backoff.max.ms", "500");
     let producer: BaseProducer = config.create()?;
     let (topic, begun) = (place.input(), Instant::now());
     for n in messages.clone() {

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::signal::unix::{SignalKind, signal};
 
-static INPUT: Topic<String, u64> = Topic::new("input").start(Start::Earliest);
+static INPUT: Topic<String, u64> = Topic::new("input").partitions(4).start(Start::Earliest);
 
 /// How many messages of the key there were, and which was the last.
-static OUTPUT: Topic<String, (u64, u64)> = Topic::new("output");
+static OUTPUT: Topic<String, (u64, u64)> = Topic::new("output").partitions(4);
 static COUNTS: Cache<String, (u64, u64)> = Cache::new("counts");
 
 #[handle(source = INPUT, sink = [COUNTS, OUTPUT])]
