@@ -148,7 +148,9 @@ impl Workers {
         }
         let log = std::fs::read_to_string(&log)?;
         worker.done().with_context(|| log.lines().next_back().unwrap_or_default().to_owned())?;
-        let counts = log.split("\"rebalance_cnt\": ").skip(1);
+        // Leaving at the end counts as one; what comes before is of a steady member.
+        let steady = log.split("\"join_state\": ").filter(|rest| rest.starts_with("\"steady\""));
+        let counts = steady.filter_map(|rest| rest.split("\"rebalance_cnt\": ").nth(1));
         let counts = counts.filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
         let line = std::fs::read_to_string(&said)?.trim().to_owned();
         Ok(Ended { line, peak_kib, rebalances: counts.max().unwrap_or(0), took: begun.elapsed() })

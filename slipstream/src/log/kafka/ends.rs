@@ -28,7 +28,10 @@ impl Reader {
                 }
             }
         }
-        if let [(at, _, offset)] = candidates[..] {
+        // Of several topics the end may be that of one which was told already.
+        if let [(at, next, offset)] = candidates[..]
+            && (next == offset || self.topics.len() == 1)
+        {
             return self.ended(at, partition, offset);
         }
         if !candidates.is_empty() {
@@ -52,7 +55,7 @@ impl Reader {
                 |reader: &mut Self, at: usize| reader.topics[at].table.get(partition).map(|found| found.next);
             // Where something came of one of them since, the end may have been that one's.
             let unmoved = candidates.iter().all(|&(at, before, _)| next(self, at) == Some(before));
-            // It must hold as much as that to end there, which leaves one most times.
+            // It must hold as much as that to end there.
             let mut marked = Vec::new();
             for (at, _, offset) in candidates {
                 let topic = &mut self.topics[at];
@@ -63,12 +66,6 @@ impl Reader {
                 {
                     marked.push((at, reading.next, offset, high));
                 }
-            }
-            if let [(at, _, offset, _)] = marked[..]
-                && unmoved
-            {
-                self.ended(at, partition, offset);
-                continue;
             }
             let is_end = |(_, next, offset, high): &&(usize, i64, i64, i64)| next == offset && offset == high;
             let ends: Vec<_> = marked.iter().filter(is_end).collect();
