@@ -5,12 +5,19 @@ use super::table::Verdict;
 use crate::log::Delivery;
 use rdkafka::consumer::Consumer;
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 /// An end that is told of a partition's number: the topics whose it may be, where each was, and where it would end.
 pub(super) struct Doubt {
     partition: u32,
     candidates: Vec<(usize, i64, i64)>,
+    since: Instant,
 }
+
+/// How often the broker is asked at most.
+const SETTLE: Duration = Duration::from_millis(100);
+/// How long the records of a candidate may still come before it is looked into: each look costs a client of its own.
+const COMING: Duration = Duration::from_millis(500);
 
 impl Reader {
     /// Finds out which partition has ended. rdkafka names its number, but not its topic, and librdkafka names the
@@ -35,29 +42,34 @@ impl Reader {
             return self.ended(at, partition, offset);
         }
         if !candidates.is_empty() {
-            self.doubts.push(Doubt { partition, candidates });
+            self.doubts.push(Doubt { partition, candidates, since: Instant::now() });
         }
     }
 
     /// Asks the broker about all ends at once of which it is not known whose they are. Without an answer there is no end;
     /// `watch` looks for it later.
     pub(super) fn settle_ends(&mut self) {
-        let doubts = std::mem::take(&mut self.doubts);
-        if doubts.is_empty() {
+        if self.doubts.is_empty() || self.settled.elapsed() < SETTLE {
             return;
         }
+        let doubts = std::mem::take(&mut self.doubts);
         let asked =
             doubts.iter().flat_map(|doubt| doubt.candidates.iter().map(|(at, ..)| (*at, doubt.partition)));
         let asked: Vec<_> = asked.collect::<BTreeSet<_>>().into_iter().collect();
-        let Some(marks) = self.marks(&asked) else { return };
-        for Doubt { partition, candidates } in doubts {
+        let marks = self.marks(&asked);
+        self.settled = Instant::now();
+        let Some(marks) = marks else { return };
+        // The poll must not stand still for many looks in a row.
+        let mut has_looked = false;
+        for doubt in doubts {
+            let Doubt { partition, ref candidates, since } = doubt;
             let next =
                 |reader: &mut Self, at: usize| reader.topics[at].table.get(partition).map(|found| found.next);
             // Where something came of one of them since, the end may have been that one's.
             let unmoved = candidates.iter().all(|&(at, before, _)| next(self, at) == Some(before));
             // It must hold as much as that to end there.
             let mut marked = Vec::new();
-            for (at, _, offset) in candidates {
+            for &(at, _, offset) in candidates {
                 let topic = &mut self.topics[at];
                 let high = marks.get(&(topic.start.topic.to_string(), partition)).map(|(_, high)| *high);
                 if let (Some(reading), Some(high)) = (topic.table.get(partition), high)
@@ -75,12 +87,19 @@ impl Reader {
             if !ends.is_empty() || !unmoved {
                 continue;
             }
-            for (at, next, offset, high) in marked {
-                // Between the last record and the end there may be marks of transactions only.
-                let name = &self.topics[at].start.topic;
-                if high == offset && self.probe.is_empty(name, partition, next) {
-                    self.ended(at, partition, offset);
-                }
+            marked.retain(|(_, _, offset, high)| offset == high);
+            if !marked.is_empty() && (has_looked || since.elapsed() < COMING) {
+                self.doubts.push(doubt);
+                continue;
+            }
+            let mut left = marked.into_iter().map(|(at, next, offset, _)| (at, next, offset));
+            let Some((at, next, offset)) = left.next() else { continue };
+            has_looked = true;
+            // Between the last record and the end there may be marks of transactions only.
+            if self.probe.is_empty(&self.topics[at].start.topic, partition, next) {
+                self.ended(at, partition, offset);
+            } else {
+                self.doubts.push(Doubt { partition, candidates: left.collect(), since });
             }
         }
     }

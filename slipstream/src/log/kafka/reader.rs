@@ -53,6 +53,8 @@ pub(super) struct Reader {
     pub(super) topics: Vec<Topic>,
     /// Ends of which it is not known yet whose they are.
     pub(super) doubts: Vec<Doubt>,
+    /// When the broker was last asked about them.
+    pub(super) settled: Instant,
     /// The topic of the last record, where the next one most likely belongs.
     current: usize,
     /// Since when nothing is read because of a full lane.
@@ -78,6 +80,7 @@ impl Reader {
             admin,
             topics,
             doubts: Vec::new(),
+            settled: Instant::now(),
             current: 0,
             held: None,
             parting: Parting::default(),
