@@ -34,6 +34,10 @@ struct Kills {
     returns: Vec<Duration>,
 }
 
+pub(super) fn settings() -> [&'static str; 2] {
+    if kafka::is_given() { SETTINGS_OF_OTHERS } else { SETTINGS }
+}
+
 pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
     let mut random = Random::new(options.seed());
     options.check_plant(&PLANTS)?;
@@ -51,7 +55,6 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
 fn killed(builds: Builds, options: &mut Options, random: &mut Random, servers: &str) -> Result<Verdict> {
     let (messages, kills) = if options.short { SHORT } else { LONG };
     let kills_wanted = options.kills.unwrap_or(kills);
-    let settings = if kafka::is_given() { SETTINGS_OF_OTHERS } else { SETTINGS };
     let home = tempfile::tempdir()?;
     let dir = home.path();
     let topics = Topics::new(builds, servers, options.seed(), options.plant.clone())?;
@@ -61,7 +64,7 @@ fn killed(builds: Builds, options: &mut Options, random: &mut Random, servers: &
     let begun = Instant::now();
     let (mut kills, mut done) = (Kills::default(), 0);
     while kills.made < kills_wanted {
-        let worker = topics.work(dir, &settings)?;
+        let worker = topics.work(dir, &settings())?;
         let Some(opened) = opened(&worker, &mut kills, done)? else { bail!("a worker does not open") };
         // They are spread over all the messages, however fast the machine is.
         let share = messages.saturating_sub(opened) / (kills_wanted - kills.made + 1);
@@ -69,7 +72,7 @@ fn killed(builds: Builds, options: &mut Options, random: &mut Random, servers: &
         done = opened + noted;
         println!("kill {}: {opened} were in the cache at its start, and {noted} were done", kills.made);
     }
-    let worker = topics.work(dir, &settings)?;
+    let worker = topics.work(dir, &settings())?;
     opened(&worker, &mut kills, done)?;
     kills.returns.push(worker.first()?);
     topics.judge(messages, PATIENCE, &[])?;

@@ -7,6 +7,7 @@ mod broker;
 mod corruption;
 mod disk_full;
 mod kafka_kill;
+mod members;
 mod poison;
 mod state_kill;
 mod topics;
@@ -33,8 +34,8 @@ const ALONE: Builds = Builds {
 };
 const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, kafka: builds::KAFKA, library: builds::KAFKA };
 
-pub(crate) const NAMES: [&str; 7] =
-    ["state-kill", "corruption", "disk-full", "kafka-kill", "broker", "poison", "backlog"];
+pub(crate) const NAMES: [&str; 8] =
+    ["state-kill", "corruption", "disk-full", "kafka-kill", "broker", "poison", "backlog", "members"];
 
 /// How it came out; an error is for what could not even be tried.
 pub(crate) enum Verdict {
@@ -80,6 +81,7 @@ fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
         "kafka-kill" => kafka_kill::run,
         "poison" => poison::run,
         "backlog" => backlog::run,
+        "members" => members::run,
         _ => bail!("no `cargo xtask chaos {name}`: there are {}", NAMES.join(", ")),
     };
     println!("seed {}", options.seed());

@@ -182,8 +182,13 @@ impl Worker {
     }
 
     /// Lets it end in order; where its cache is written.
-    pub(super) fn stop(mut self) -> Result<PathBuf> {
+    pub(super) fn stop(self) -> Result<PathBuf> {
         self.tell_to_stop()?;
+        self.done()
+    }
+
+    /// Waits until one that was told to stop has ended well; where its cache is written.
+    pub(super) fn done(mut self) -> Result<PathBuf> {
         self.process.done()?;
         Ok(self.notes.with_file_name("counts"))
     }
