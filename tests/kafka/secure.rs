@@ -129,7 +129,9 @@ async fn no_secret_is_said_by_anybody() {
         let shown = format!("{config:?}");
         // Some of them librdkafka refuses at once; for the others there is no broker. (`App`, `Running` and `Topic` have no
         // `Debug`.)
-        let failed = app.config(config).handler(add).start().await.map(drop);
+        // It would be waited for.
+        let started = tokio::time::timeout(secs(5), app.config(config).handler(add).start()).await;
+        let failed = started.unwrap_or_else(|_| Err(slipstream::Error::msg("there is no broker"))).map(drop);
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| failed.unwrap()));
         Some(shown + panic.unwrap_err().downcast_ref::<String>()?)
     });

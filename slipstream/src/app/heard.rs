@@ -23,10 +23,12 @@ fn hear(shared: &Shared, source: &str, keeps: bool, told: &[Told]) -> Result<()>
     let may_keep = keeps || shared.state.has_caches()?;
     let (mut missing, mut stale) = (Vec::new(), Vec::new());
     for Told { partition, offset, by } in told {
+        // Where the group is further by a commit of ours, a seek has gone back since, or is about to be told.
+        let is_ours = by.is_some_and(|by| shared.state.has_made(by));
         match shared.least_place(source, *partition)? {
             None if keeps => missing.push(*partition),
-            Some(own) if own < *offset && !may_keep => shared.go_on(source, *partition, *offset),
-            Some(own) if own < *offset && by.is_some_and(|by| !shared.state.has_made(by)) => {
+            Some(own) if own < *offset && !may_keep && !is_ours => shared.go_on(source, *partition, *offset),
+            Some(own) if own < *offset && may_keep && by.is_some() && !is_ours => {
                 stale.push(*partition);
             }
             _ => {}

@@ -304,7 +304,20 @@ impl Checkpoint {
                 // Outside of any step: what it seeks is sought at once, and so before the dependent goes on.
                 let inside = Current { app: app.clone(), step: None };
                 scope::enter(inside, report(&app.clock, self.on_recovery, outage)).await;
-                valve.set(false);
+                // Another may have gone down meanwhile.
+                let resumed = app.state.outside(|txn| {
+                    let mut rows = Rows::new(self.name, &app.state, txn);
+                    for dependency in self.dependencies {
+                        if rows.read(dependency.name())?.down.is_some() {
+                            return Ok(());
+                        }
+                    }
+                    valve.resume(&app.state, txn);
+                    Ok(())
+                });
+                if let Err(error) = resumed {
+                    app.fail(error);
+                }
             }
             Ok(None) => {}
             Err(error) => app.fail(error),

@@ -32,6 +32,11 @@ impl Parting {
         self.told.insert(key, *offset);
     }
 
+    /// A partition is read from here: up to there nothing is in hand, whatever the group was told before.
+    pub(super) fn begins(&mut self, topic: &Arc<str>, partition: u32, offset: i64) {
+        self.told.insert((topic.clone(), partition), offset);
+    }
+
     /// Begins to wait until the group is told these, which lanes have been handed.
     pub(super) fn begin(&mut self, handed: impl Iterator<Item = ((Arc<str>, u32), i64)>) {
         let is_new = |(key, offset): &(_, i64)| self.told.get(key).is_none_or(|told| told < offset);

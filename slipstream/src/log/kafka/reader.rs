@@ -171,6 +171,7 @@ impl Reader {
                     };
                     for (&partition, Known { offset, .. }) in &offsets {
                         let offset = offset.unwrap_or_default();
+                        self.parting.begins(&topic.start.topic, partition, offset);
                         // An offset that was checked is representable.
                         let _ = starts.add_partition_offset(
                             &topic.start.topic,
