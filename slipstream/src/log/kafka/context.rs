@@ -79,6 +79,10 @@ impl ClientContext for Voice {
             // Why a connection failed; of a refused password no event tells it in time.
             let reason = text.split_once("]: ").map_or(&*text, |(_, reason)| reason);
             self.is_echo(reason);
+            let reason = reason.to_lowercase();
+            if reason.contains("authentication") || reason.contains("certificate verify failed") {
+                self.0.refused.store(true, Ordering::Relaxed);
+            }
         }
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {

@@ -46,8 +46,6 @@ pub(super) struct Producer {
     sent: AtomicUsize,
     /// Whether those who write have taken acknowledgements lately.
     attended: AtomicBool,
-    /// After so long without a delivery they stall.
-    stall: Duration,
     /// Told when deliveries stall, and when they go on.
     tell: OnceLock<Stalled>,
 }
@@ -87,7 +85,6 @@ impl Producer {
             stopped: AtomicBool::new(false),
             sent: AtomicUsize::new(0),
             attended: AtomicBool::new(false),
-            stall: STALL + linger(config),
             tell: OnceLock::new(),
         });
         let polled = producer.clone();
@@ -210,7 +207,7 @@ impl Producer {
             if now != over || self.in_flight() == 0 {
                 (over, since) = (now, Instant::now());
             }
-            if stalls != (since.elapsed() > self.stall)
+            if stalls != (since.elapsed() > STALL)
                 && let Some(tell) = self.tell.get()
             {
                 stalls = !stalls;
@@ -260,13 +257,6 @@ impl Producer {
     fn overflow(&self) -> MutexGuard<'_, VecDeque<(Outgoing, Ack)>> {
         self.overflow.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How long a record waits for others by the settings.
-fn linger(config: &ClientConfig) -> Duration {
-    let given =
-        ["linger.ms", "queue.buffering.max.ms"].iter().find_map(|name| config.get(name)?.parse().ok());
-    given.and_then(|millis: f64| Duration::try_from_secs_f64(millis / 1000.0).ok()).unwrap_or_default()
 }
 
 impl Flight {
