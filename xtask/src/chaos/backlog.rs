@@ -2,7 +2,7 @@
 //! thousand partitions: their memory stays within what they are configured to, and no member is thrown out of its group.
 
 use super::topics::Process;
-use super::{Builds, Options, Verdict, number, program};
+use super::{Builds, Options, Verdict, number, on_a_broker, program};
 use crate::{kafka, machine};
 use anyhow::{Context, Result, bail};
 use std::fs::File;
@@ -35,22 +35,16 @@ const PLANTS: [&str; 2] = ["less-memory", "second-member"];
 
 pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
     options.check_plant(&PLANTS)?;
-    let broker = match kafka::start() {
-        Ok(broker) => broker,
-        Err(why) => return Ok(Verdict::Skipped(format!("{why:#}"))),
-    };
-    let workers = Workers {
-        program: program(builds.kafka)?,
-        servers: broker.address.clone(),
-        topic: format!("backlog-{:x}", machine::random()),
-        plant: options.plant.clone(),
-        home: tempfile::tempdir()?,
-    };
-    let judged = workers.run(if options.short { SHORT } else { LONG });
-    if broker.started {
-        kafka::stop()?;
-    }
-    judged
+    on_a_broker(|servers| {
+        let workers = Workers {
+            program: program(builds.kafka)?,
+            servers: servers.to_owned(),
+            topic: format!("backlog-{:x}", machine::random()),
+            plant: options.plant.clone(),
+            home: tempfile::tempdir()?,
+        };
+        workers.run(if options.short { SHORT } else { LONG })
+    })
 }
 
 struct Workers {

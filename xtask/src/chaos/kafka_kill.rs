@@ -2,7 +2,7 @@
 //! message has its update in the output, with the right count, and the cache is exact; only outputs may come twice.
 
 use super::topics::{Judgement, Topics, Worker};
-use super::{Builds, Options, Random, Verdict};
+use super::{Builds, Options, Random, Verdict, on_a_broker};
 use crate::kafka;
 use anyhow::{Result, bail};
 use std::path::Path;
@@ -41,15 +41,7 @@ pub(super) fn settings() -> [&'static str; 2] {
 pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
     let mut random = Random::new(options.seed());
     options.check_plant(&PLANTS)?;
-    let broker = match kafka::start() {
-        Ok(broker) => broker,
-        Err(why) => return Ok(Verdict::Skipped(format!("{why:#}"))),
-    };
-    let run = killed(builds, options, &mut random, &broker.address);
-    if broker.started {
-        kafka::stop()?;
-    }
-    run
+    on_a_broker(|servers| killed(builds, options, &mut random, servers))
 }
 
 fn killed(builds: Builds, options: &mut Options, random: &mut Random, servers: &str) -> Result<Verdict> {

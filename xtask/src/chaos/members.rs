@@ -3,8 +3,7 @@
 //! anew.
 
 use super::topics::{Judgement, Topics, Worker};
-use super::{Builds, Options, Random, Verdict, kafka_kill};
-use crate::kafka;
+use super::{Builds, Options, Random, Verdict, kafka_kill, on_a_broker};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -50,15 +49,7 @@ struct Group<'a> {
 pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
     let mut random = Random::new(options.seed());
     options.check_plant(&[PLANT])?;
-    let broker = match kafka::start() {
-        Ok(broker) => broker,
-        Err(why) => return Ok(Verdict::Skipped(format!("{why:#}"))),
-    };
-    let run = changed(builds, options, &mut random, &broker.address);
-    if broker.started {
-        kafka::stop()?;
-    }
-    run
+    on_a_broker(|servers| changed(builds, options, &mut random, servers))
 }
 
 fn changed(builds: Builds, options: &mut Options, random: &mut Random, servers: &str) -> Result<Verdict> {

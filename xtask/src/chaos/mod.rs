@@ -13,7 +13,7 @@ mod state_kill;
 mod topics;
 
 use crate::report::Outcome;
-use crate::{builds, machine};
+use crate::{builds, kafka, machine};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -86,6 +86,19 @@ fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
     };
     println!("seed {}", options.seed());
     run(builds, &mut options)
+}
+
+/// Runs it on the broker that is there, or on one that is started for it.
+fn on_a_broker(run: impl FnOnce(&str) -> Result<Verdict>) -> Result<Verdict> {
+    let broker = match kafka::start() {
+        Ok(broker) => broker,
+        Err(why) => return Ok(Verdict::Skipped(format!("{why:#}"))),
+    };
+    let verdict = run(&broker.address);
+    if broker.started {
+        kafka::stop()?;
+    }
+    verdict
 }
 
 /// What was typed behind the name.

@@ -3,7 +3,7 @@
 //! and all else is counted once.
 
 use super::topics::Process;
-use super::{Builds, Options, Random, Verdict, number, program};
+use super::{Builds, Options, Random, Verdict, number, on_a_broker, program};
 use crate::{kafka, machine};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -22,22 +22,16 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
     options.check_plant(&PLANTS)?;
-    let broker = match kafka::start() {
-        Ok(broker) => broker,
-        Err(why) => return Ok(Verdict::Skipped(format!("{why:#}"))),
-    };
-    let poisoned = Poisoned {
-        program: program(builds.kafka)?,
-        servers: broker.address.clone(),
-        topic: format!("poison-{:x}", machine::random()),
-        plant: options.plant.clone(),
-        home: tempfile::tempdir()?,
-    };
-    let judged = poisoned.run(options);
-    if broker.started {
-        kafka::stop()?;
-    }
-    judged
+    on_a_broker(|servers| {
+        let poisoned = Poisoned {
+            program: program(builds.kafka)?,
+            servers: servers.to_owned(),
+            topic: format!("poison-{:x}", machine::random()),
+            plant: options.plant.clone(),
+            home: tempfile::tempdir()?,
+        };
+        poisoned.run(options)
+    })
 }
 
 struct Poisoned {
