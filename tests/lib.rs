@@ -1,1 +1,4 @@
-//! Nothing: the tests are in `it`, `ui` and `registry`, the benchmarks in `benches`.
+//! What programs and benchmarks of this package share; the tests are in `it`, `ui`, `kafka` and `registry`.
+
+#[cfg(feature = "kafka")]
+pub mod raw;

@@ -1,14 +1,10 @@
 //! What the benchmarks on a broker compare with: rdkafka and nothing else, with the settings that made it fastest here.
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
 use rdkafka::message::ToBytes;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
+use slipstream_tests::raw;
 use std::time::Duration;
 
 pub(crate) const PARTITIONS: i32 = 4;
@@ -35,27 +31,15 @@ impl Bench {
     /// Makes a topic of this name.
     pub(crate) async fn topic(&self, of: &str) -> String {
         let name = self.name(of);
-        let admin: AdminClient<DefaultClientContext> = self.config(&[]).create().unwrap();
-        let topic = NewTopic::new(&name, PARTITIONS, TopicReplication::Fixed(1));
-        for made in admin.create_topics(&[topic], &AdminOptions::new()).await.unwrap() {
-            made.unwrap();
-        }
+        raw::make(&self.servers, &[&name], PARTITIONS).await.unwrap();
         name
-    }
-
-    fn config(&self, settings: &[(&str, &str)]) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.servers);
-        settings.iter().for_each(|(key, value)| {
-            config.set(*key, *value);
-        });
-        config
     }
 
     /// A consumer of all partitions, from there on.
     pub(crate) fn consumer(&self, topic: &str, from: Offset, settings: &[(&str, &str)]) -> BaseConsumer {
         let always = [("group.id", "bare"), ("enable.auto.commit", "false")];
-        let consumer: BaseConsumer = self.config(&[&always, settings].concat()).create().unwrap();
+        let consumer: BaseConsumer =
+            raw::config(&self.servers, &[&always, settings].concat()).create().unwrap();
         let mut partitions = TopicPartitionList::new();
         for partition in 0..PARTITIONS {
             partitions.add_partition_offset(topic, partition, from).unwrap();
@@ -65,7 +49,7 @@ impl Bench {
     }
 
     pub(crate) fn producer(&self, settings: &[(&str, &str)]) -> BaseProducer {
-        self.config(settings).create().unwrap()
+        raw::config(&self.servers, settings).create().unwrap()
     }
 }
 
@@ -76,17 +60,7 @@ pub(crate) fn send<K: ToBytes + ?Sized, V: ToBytes + ?Sized>(
     key: &K,
     value: &V,
 ) {
-    let mut record = BaseRecord::to(topic).key(key).payload(value);
-    loop {
-        match producer.send(record) {
-            Ok(()) => return,
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                producer.poll(Duration::from_millis(10));
-                record = back;
-            }
-            Err((error, _)) => panic!("{error}"),
-        }
-    }
+    raw::send(producer, BaseRecord::to(topic).key(key).payload(value)).unwrap();
 }
 
 pub(crate) fn flush(producer: &BaseProducer) {

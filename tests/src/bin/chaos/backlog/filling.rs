@@ -2,12 +2,9 @@
 
 use super::wide::TOPICS;
 use crate::mixed;
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use slipstream::prelude::*;
+use slipstream_tests::raw;
 
 /// How many partitions the topic has that is read slowly, and each of many.
 const DEEP: i32 = 8;
@@ -37,28 +34,13 @@ pub(super) async fn wide(servers: &str, prefix: &str) -> Result<()> {
 }
 
 async fn made(servers: &str, topics: &[String], partitions: i32) -> Result<BaseProducer> {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", servers).set("enable.idempotence", "true").set("linger.ms", "5");
-    let admin: AdminClient<DefaultClientContext> = config.create()?;
-    let new = topics.iter().map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(1)));
-    let new: Vec<_> = new.collect();
-    let options = AdminOptions::new().operation_timeout(Some(secs(60))).request_timeout(Some(secs(60)));
-    for made in admin.create_topics(&new, &options).await? {
-        made.map_err(|(topic, code)| Error::msg(format!("the topic `{topic}` was not made: {code}")))?;
-    }
-    Ok(config.create()?)
+    raw::make(servers, topics, partitions).await?;
+    Ok(raw::config(servers, &[("enable.idempotence", "true"), ("linger.ms", "5")]).create()?)
 }
 
 fn send(producer: &BaseProducer, topic: &str, partition: Option<i32>, key: u64, value: &str) -> Result<()> {
     let key = key.to_be_bytes();
     let mut record = BaseRecord::to(topic).key(&key[..]).payload(value);
     record.partition = partition;
-    while let Err((error, refused)) = producer.send(record) {
-        if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
-            return Err(error.into());
-        }
-        record = refused;
-        producer.poll(millis(10));
-    }
-    Ok(())
+    raw::send(producer, record)
 }

@@ -2,11 +2,9 @@
 
 use super::{KEYS, Place, key};
 use crate::say;
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use slipstream::prelude::*;
+use slipstream_tests::raw;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -58,19 +56,7 @@ impl Judge {
     }
 
     fn read(&mut self, place: &Place, patience: Duration) -> Result<()> {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &place.servers).set("group.id", "judge");
-        config.set("enable.auto.commit", "false").set("fetch.queue.backoff.ms", "10");
-        let consumer: BaseConsumer = config.create()?;
-        let topic = place.output();
-        let mut all = TopicPartitionList::new();
-        let mut left = 0;
-        for partition in 0..4 {
-            let (_, end) = consumer.fetch_watermarks(&topic, partition, secs(10))?;
-            left += end;
-            all.add_partition_offset(&topic, partition, Offset::Beginning)?;
-        }
-        consumer.assign(&all)?;
+        let (consumer, mut left) = raw::whole(&place.servers, &place.output())?;
         let mut heard = Instant::now();
         // What was there is read to its end; then a short silence says that nothing more comes.
         while left > 0 || heard.elapsed() < if self.seen.contains(&false) { patience } else { millis(300) } {

@@ -2,13 +2,10 @@
 
 use super::kinds::{KINDS, good, key};
 use super::{RARE, mixed};
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use slipstream::prelude::*;
+use slipstream_tests::raw;
 
 const PARTITIONS: i32 = 4;
 
@@ -17,15 +14,9 @@ pub(super) const NUMBER: &str = "n";
 pub(super) const KIND: &str = "kind";
 
 pub(super) async fn run(servers: &str, topic: &str, seed: u64, count: u64) -> Result<()> {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", servers).set("enable.idempotence", "true").set("linger.ms", "5");
-    config.set("message.max.bytes", "2000000");
-    let admin: AdminClient<DefaultClientContext> = config.create()?;
-    let new = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1));
-    for made in admin.create_topics([&new], &AdminOptions::new().operation_timeout(Some(secs(10)))).await? {
-        made.map_err(|(topic, code)| Error::msg(format!("the topic `{topic}` was not made: {code}")))?;
-    }
-    let producer: BaseProducer = config.create()?;
+    raw::make(servers, &[topic], PARTITIONS).await?;
+    let settings = [("enable.idempotence", "true"), ("linger.ms", "5"), ("message.max.bytes", "2000000")];
+    let producer: BaseProducer = raw::config(servers, &settings).create()?;
     let mut poison = 0;
     for n in 0..count {
         let (name, (key, value)) = if mixed(seed << 40 ^ n).is_multiple_of(RARE) {
@@ -40,13 +31,7 @@ pub(super) async fn run(servers: &str, topic: &str, seed: u64, count: u64) -> Re
         let headers = OwnedHeaders::new().insert(Header { key: NUMBER, value: Some(&n.to_string()) });
         let headers = headers.insert(Header { key: KIND, value: Some(name) });
         record = record.headers(headers.insert(Header::<&str> { key: "nothing", value: None }));
-        while let Err((error, refused)) = producer.send(record) {
-            if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
-                return Err(error.into());
-            }
-            record = refused;
-            producer.poll(millis(10));
-        }
+        raw::send(&producer, record)?;
     }
     Ok(producer.flush(secs(60))?)
 }

@@ -6,11 +6,9 @@ use super::kinds::KINDS;
 use super::reading::{COUNTS, reader};
 use super::{Place, Reading};
 use crate::say;
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use slipstream::prelude::*;
+use slipstream_tests::raw;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record as it lies in the topic.
@@ -94,20 +92,7 @@ fn is_well_told(original: &Found, letter: &Found) -> bool {
 
 /// Reads a topic to where it ends now; each record with its origin, as a letter has it.
 fn read(place: &Place<'_>, topic: &str, mut take: impl FnMut(Found, String) -> Result<()>) -> Result<()> {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", place.servers)
-        .set("group.id", "judge")
-        .set("enable.auto.commit", "false");
-    let consumer: BaseConsumer = config.set("fetch.queue.backoff.ms", "10").create()?;
-    let metadata = consumer.fetch_metadata(Some(topic), secs(10))?;
-    let mut all = TopicPartitionList::new();
-    let mut left = 0;
-    for partition in metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions) {
-        left += consumer.fetch_watermarks(topic, partition.id(), secs(10))?.1;
-        all.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
-    }
-    consumer.assign(&all)?;
+    let (consumer, mut left) = raw::whole(place.servers, topic)?;
     while left > 0 {
         let record = consumer
             .poll(secs(30))
