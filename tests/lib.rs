@@ -1,4 +1,5 @@
 //! What programs and benchmarks of this package share; the tests are in `it`, `ui`, `kafka` and `registry`.
 
+pub mod ratios;
 #[cfg(feature = "kafka")]
 pub mod raw;

@@ -10,6 +10,7 @@ mod pauses;
 
 use pauses::{Pauses, nanos};
 use slipstream::prelude::*;
+use slipstream_tests::ratios;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
@@ -193,8 +194,7 @@ impl Ratios {
     }
 
     fn median(&mut self) -> f64 {
-        self.2.sort_by(f64::total_cmp);
-        self.2[self.2.len() / 2]
+        ratios::median(&mut self.2)
     }
 
     fn line(&mut self) -> String {

@@ -11,10 +11,11 @@
 
 mod bare;
 
-use bare::{Bench, flush, median, send, spread};
+use bare::{Bench, flush, send};
 use rdkafka::Offset;
 use rdkafka::message::Message as _;
 use slipstream::prelude::*;
+use slipstream_tests::ratios::{median, spread};
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -79,7 +80,7 @@ fn main() -> slipstream::Result<()> {
         ratios.push(bare / took);
     }
     let median = median(&mut ratios);
-    println!("count: ratio {}; to be {BAR}", spread(ratios));
+    println!("count: ratio {}; to be {BAR}", spread(&mut ratios));
     // Beside whatever else the machine does one pair says little; a third of what is to be it says.
     if is_short && median < BAR / 3.0 {
         return Err(std::io::Error::other("a count is less than a third as fast as it is to be").into());

@@ -8,6 +8,7 @@
 
 use futures_util::{Stream, StreamExt as _, stream};
 use slipstream::prelude::*;
+use slipstream_tests::ratios::spread;
 use std::hint::black_box;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -85,11 +86,7 @@ fn main() -> slipstream::Result<()> {
             );
             ratios.push(ratio);
         }
-        ratios.sort_by(f64::total_cmp);
-        let (min, median, max) = (ratios[0], ratios[ratios.len() / 2], ratios[ratios.len() - 1]);
-        println!(
-            "in-process: ratio {median:.2} (min {min:.2}, median {median:.2}, max {max:.2} of {PAIRS} pairs)"
-        );
+        println!("in-process: ratio {}", spread(&mut ratios));
         Ok(())
     })
 }

@@ -8,10 +8,11 @@
 
 mod bare;
 
-use bare::{Bench, flush, median, send, spread};
+use bare::{Bench, flush, send};
 use rdkafka::Offset;
 use rdkafka::message::Message as _;
 use slipstream::prelude::*;
+use slipstream_tests::ratios::{median, spread};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -75,7 +76,11 @@ fn main() -> slipstream::Result<()> {
         p99s.push(p99);
     }
     let worst = median(&mut p50s).max(median(&mut p99s));
-    println!("latency: p50 ratio {}, p99 ratio {}; to be at most {BAR}", spread(p50s), spread(p99s));
+    println!(
+        "latency: p50 ratio {}, p99 ratio {}; to be at most {BAR}",
+        spread(&mut p50s),
+        spread(&mut p99s)
+    );
     // Beside whatever else the machine does one pair says little; three times as long it says.
     if is_short && worst > 3.0 * BAR {
         return Err(std::io::Error::other("a message takes three times as long as it may").into());

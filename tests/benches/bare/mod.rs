@@ -66,15 +66,3 @@ pub(crate) fn send<K: ToBytes + ?Sized, V: ToBytes + ?Sized>(
 pub(crate) fn flush(producer: &BaseProducer) {
     producer.flush(Duration::from_secs(60)).unwrap();
 }
-
-/// How many times as much, of several pairs in one run.
-pub(crate) fn spread(mut ratios: Vec<f64>) -> String {
-    let median = median(&mut ratios);
-    format!("{median:.2} ({:.2} to {:.2} of {} pairs)", ratios[0], ratios[ratios.len() - 1], ratios.len())
-}
-
-/// The one in the middle, of these in order.
-pub(crate) fn median(ratios: &mut [f64]) -> f64 {
-    ratios.sort_by(f64::total_cmp);
-    ratios[ratios.len() / 2]
-}
