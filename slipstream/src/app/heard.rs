@@ -58,3 +58,29 @@ fn hear(shared: &Shared, source: &str, keeps: bool, told: &[Told]) -> Result<()>
     );
     Err(Error::new(ErrorKind::StateRolledBack, text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::log::Mark;
+    use crate::steps::State;
+    use crate::store::{Budget, Store};
+
+    /// A seek of its own went back to 3, and the group has not heard of it yet.
+    #[tokio::test]
+    async fn who_keeps_nothing_goes_on_behind_others_and_not_behind_itself() {
+        let state = State::open(Arc::new(Store::in_memory()), Budget::default()).unwrap();
+        let shared = Shared::new(Config::new(), Clock::default(), state, Default::default());
+        shared.reads("topic", vec!["handler".to_owned()]);
+        shared.go_on("topic", 0, 3);
+        let (_, ours) = shared.state.commit(|_| {}).await.unwrap().unwrap();
+        let heard = |by| {
+            hear(&shared, "topic", false, &[Told { partition: 0, offset: 10, by }]).unwrap();
+            shared.least_place("topic", 0).unwrap()
+        };
+        assert_eq!(heard(Some(ours)), Some(3));
+        assert_eq!(heard(Some(Mark { instance: ours.instance.wrapping_add(1), ..ours })), Some(10));
+    }
+}

@@ -80,7 +80,7 @@ impl ClientContext for Voice {
             let reason = text.split_once("]: ").map_or(&*text, |(_, reason)| reason);
             self.is_echo(reason);
             let reason = reason.to_lowercase();
-            if reason.contains("authentication") || reason.contains("certificate verify failed") {
+            if reason.contains("sasl authentication error") || reason.contains("certificate verify failed") {
                 self.0.refused.store(true, Ordering::Relaxed);
             }
         }
