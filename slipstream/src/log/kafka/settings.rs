@@ -120,10 +120,6 @@ impl Settings {
                 return Err(refuse(key, &format!("cannot be set: {why}")));
             }
         }
-        if given.get("partition.assignment.strategy").is_some_and(|given| given.contains("cooperative")) {
-            let why = "must be `range` or `roundrobin`: partitions are taken up and given back all at once";
-            return Err(refuse("partition.assignment.strategy", why));
-        }
         let plain =
             given.get("security.protocol").is_none_or(|protocol| !protocol.to_lowercase().contains("ssl"));
         if plain && given.keys().any(|key| key == "sasl.password") {
@@ -357,7 +353,6 @@ mod tests {
             ("group.protocol", "consumer"),
             ("group.id", "mine"),
             ("transactional.id", "mine"),
-            ("partition.assignment.strategy", "cooperative-sticky"),
         ] {
             let error = settings(&[(key, value)]).unwrap_err().to_string();
             assert!(error.contains(key), "{error}");
