@@ -8,6 +8,7 @@
 mod avro;
 #[path = "../both/mod.rs"]
 mod both;
+mod checks;
 mod groups;
 mod poison;
 mod rebalance;
