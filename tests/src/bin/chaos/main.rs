@@ -5,6 +5,7 @@
 mod backlog;
 mod checking;
 mod counting;
+mod endpoint;
 mod filling;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -52,6 +53,7 @@ async fn main(args: Vec<String>) -> Result<()> {
             counting::run(dir, Path::new(notes), [pool.parse()?, parted.parse()?, feed.parse()?]).await
         }
         ["judge", dir] => checking::run(dir).await,
+        ["endpoint", plant] => endpoint::run(plant).await,
         ["fill", dir, notes] => filling::run(dir, Path::new(notes)).await,
         ["filled", dir] => filling::check(dir).await,
         #[cfg(feature = "kafka")]
@@ -61,7 +63,7 @@ async fn main(args: Vec<String>) -> Result<()> {
         #[cfg(feature = "kafka")]
         ["backlog", rest @ ..] => backlog::run(rest).await,
         _ => Err(Error::msg(
-            "`kafka ..`, `poison ..`, `backlog ..`, `count DIR NOTES END END END`, `judge DIR`, `fill DIR NOTES` or `filled DIR`",
+            "`kafka ..`, `poison ..`, `backlog ..`, `count DIR NOTES END END END`, `endpoint PLANT`, `judge DIR`, `fill DIR NOTES` or `filled DIR`",
         )),
     }
 }
