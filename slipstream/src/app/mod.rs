@@ -2,6 +2,7 @@
 //!
 //! `run()` is sugar over this: everything that it does can be said with an [`App`].
 
+mod bindings;
 mod heard;
 mod job;
 mod lanes;

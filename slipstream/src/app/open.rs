@@ -203,7 +203,7 @@ fn prepare(shared: &Arc<Shared>, plan: &Plan) -> impl Future<Output = Result<()>
         Need::Topic(named) | Need::Cache(named) => Some((place.clone(), named.prepare.clone()?)),
         _ => None,
     });
-    let all: Vec<_> = needs.collect();
+    let all: Vec<_> = needs.chain(super::bindings::ready(plan)).collect();
     let app = shared.clone();
     blocking(move || {
         // Side by side: if the broker does not answer, that is waited for once.

@@ -73,6 +73,7 @@ pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
         }
     }
     channels_are_taken_from(plan, &mut problems);
+    super::bindings::check(plan, &mut problems);
     settings(app, plan, &mut problems);
     report(&problems)
 }
@@ -134,6 +135,7 @@ fn statics_named_apart(plan: &Plan, problems: &mut Vec<String>) {
             Need::Topic(named) => ("topic", named),
             Need::Cache(named) => ("cache", named),
             Need::Channel(named) => ("channel", named),
+            Need::Checkpoint(bound) => ("checkpoint", &bound.named),
             Need::State { .. } => continue,
         };
         if kind == "cache" && named.name.starts_with(RESERVED) {

@@ -1,6 +1,7 @@
 //! What a handler tells the app of itself: the macro's `wire` fn is given a [`Wiring`] and fills it.
 
 use super::lanes::{Joined, Joining, Member, OpenMerge, Plan};
+use crate::checkpoint::Binds;
 use crate::error::Result;
 use crate::flow::{Feed, Flow, Lent, Merged, Supply};
 use crate::lane::{Bench, Crew, Lane, Lend, Spring, WAITING, Work, dispatch, drive, spread};
@@ -42,6 +43,7 @@ impl<'a> Wiring<'a> {
     pub(crate) fn new(plan: &'a mut Plan, name: &str, place: String) -> Self {
         plan.needs.place = format!("`{name}` at {place}");
         plan.needs.writes.clear();
+        (plan.needs.is_after, plan.needs.takes_downtime) = (false, false);
         Wiring {
             plan,
             name: name.to_owned(),
@@ -71,6 +73,20 @@ impl<'a> Wiring<'a> {
             let topic = letterbox.named();
             self.plan.needs.writes(topic.slot);
             self.plan.needs.topic(topic);
+        }
+    }
+
+    /// `after = [..]`.
+    pub fn after(&mut self, checkpoint: impl Binds) {
+        let bound = checkpoint.heart().after(&self.name);
+        self.plan.needs.checkpoint(bound);
+    }
+
+    /// `before = [..]`.
+    pub fn before(&mut self, checkpoint: impl Binds) {
+        match checkpoint.heart().before(&self.name) {
+            Ok(bound) => self.plan.needs.checkpoint(bound),
+            Err(error) => self.plan.problems.push(format!("{}: {error}", self.plan.needs.place)),
         }
     }
 
@@ -110,7 +126,19 @@ impl<'a> Wiring<'a> {
         }
     }
 
-    fn about(&self) -> Arc<About> {
+    /// What is wrong only when all has been said.
+    fn check(&mut self) {
+        let needs = &self.plan.needs;
+        if needs.takes_downtime && !needs.is_after {
+            let place = &needs.place;
+            self.plan
+                .problems
+                .push(format!("{place} takes a `Downtime`, of which only `after = [CHECKPOINT]` tells"));
+        }
+    }
+
+    fn about(&mut self) -> Arc<About> {
+        self.check();
         Arc::new(About {
             name: self.name.clone(),
             place: self.place.clone(),

@@ -4,6 +4,7 @@
 
 mod backlog;
 mod broker;
+mod checkpoints;
 mod corruption;
 mod disk_full;
 mod kafka_kill;
@@ -34,8 +35,17 @@ const ALONE: Builds = Builds {
 };
 const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, kafka: builds::KAFKA, library: builds::KAFKA };
 
-pub(crate) const NAMES: [&str; 8] =
-    ["state-kill", "corruption", "disk-full", "kafka-kill", "broker", "poison", "backlog", "members"];
+pub(crate) const NAMES: [&str; 9] = [
+    "state-kill",
+    "checkpoints",
+    "corruption",
+    "disk-full",
+    "kafka-kill",
+    "broker",
+    "poison",
+    "backlog",
+    "members",
+];
 
 /// How it came out; an error is for what could not even be tried.
 pub(crate) enum Verdict {
@@ -78,6 +88,7 @@ fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
         "corruption" => corruption::run,
         "disk-full" => disk_full::run,
         "broker" => broker::run,
+        "checkpoints" => checkpoints::run,
         "kafka-kill" => kafka_kill::run,
         "poison" => poison::run,
         "backlog" => backlog::run,

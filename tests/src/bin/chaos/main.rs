@@ -4,6 +4,7 @@
 #[cfg(feature = "kafka")]
 mod backlog;
 mod checking;
+mod checkpoints;
 mod counting;
 mod filling;
 #[cfg(feature = "kafka")]
@@ -55,6 +56,9 @@ async fn main() -> Result<()> {
         ["check", dir] => checking::run(dir).await,
         ["fill", dir, notes] => filling::run(dir, Path::new(notes)).await,
         ["filled", dir] => filling::check(dir).await,
+        ["checkpoints", first, many, seconds, plant @ ..] => {
+            checkpoints::run(first.parse()?, many.parse()?, secs(seconds.parse()?), plant).await
+        }
         #[cfg(feature = "kafka")]
         ["kafka", rest @ ..] => kafka::run(rest).await,
         #[cfg(feature = "kafka")]
@@ -62,7 +66,7 @@ async fn main() -> Result<()> {
         #[cfg(feature = "kafka")]
         ["backlog", rest @ ..] => backlog::run(rest).await,
         _ => Err(Error::msg(
-            "`kafka ..`, `poison ..`, `backlog ..`, `count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`",
+            "`kafka ..`, `poison ..`, `backlog ..`, `checkpoints SEED MANY SECONDS [PLANT]`, `count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`",
         )),
     }
 }
