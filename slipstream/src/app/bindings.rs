@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 /// The sources of a handler, by the names that they have now.
 fn sources(plan: &Plan, handler: &str) -> Vec<String> {
-    let reads =
-        |lane: &&Box<dyn super::lanes::AnyLane>| lane.members().iter().any(|(name, _)| name == handler);
-    plan.lanes.iter().filter(reads).map(|lane| lane.name().to_owned()).collect()
+    let lanes = plan.lanes.iter().filter(|lane| lane.members().iter().any(|(name, _)| name == handler));
+    lanes.map(|lane| lane.name().to_owned()).collect()
 }
 
 /// Each binding with its place and the sources of its handler; the dependents first.
