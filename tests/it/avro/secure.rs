@@ -115,5 +115,5 @@ async fn a_file_of_authorities_that_holds_none_is_found_at_the_start() {
     // It would protect nothing.
     let config = Config::new().set("avro.registry.url", registry.url()).set("avro.registry.ca", "ca.pem");
     let plain = refused(config).await;
-    assert!(plain.contains("`avro.registry.url` does not begin with `https`"), "{plain}");
+    assert!(plain.contains("`avro.registry.url` that begins with `https`"), "{plain}");
 }

@@ -49,7 +49,7 @@ impl Settings {
         };
         let authority = config.get("avro.registry.ca").map(str::to_owned);
         if authority.is_some() && scheme != "https" {
-            return wrong("`avro.registry.ca` is set, and `avro.registry.url` does not begin with `https`");
+            return wrong("avro.registry.ca", "is for an `avro.registry.url` that begins with `https`");
         }
         let url = format!("{scheme}://{}", host.trim_end_matches('/'));
         Ok(Some(Settings { url, auth, authority, subject, register }))

@@ -4,6 +4,7 @@
 #[cfg(feature = "kafka")]
 mod backlog;
 mod checking;
+mod checkpoints;
 mod counting;
 mod endpoint;
 mod filling;
@@ -56,6 +57,9 @@ async fn main(args: Vec<String>) -> Result<()> {
         ["endpoint", plant] => endpoint::run(plant).await,
         ["fill", dir, notes] => filling::run(dir, Path::new(notes)).await,
         ["filled", dir] => filling::check(dir).await,
+        ["checkpoints", first, many, seconds, plant @ ..] => {
+            checkpoints::run(first.parse()?, many.parse()?, secs(seconds.parse()?), plant).await
+        }
         #[cfg(feature = "kafka")]
         ["kafka", rest @ ..] => kafka::run(rest).await,
         #[cfg(feature = "kafka")]
@@ -63,7 +67,7 @@ async fn main(args: Vec<String>) -> Result<()> {
         #[cfg(feature = "kafka")]
         ["backlog", rest @ ..] => backlog::run(rest).await,
         _ => Err(Error::msg(
-            "`kafka ..`, `poison ..`, `backlog ..`, `count DIR NOTES END END END`, `endpoint PLANT`, `judge DIR`, `fill DIR NOTES` or `filled DIR`",
+            "`kafka ..`, `poison ..`, `backlog ..`, `checkpoints SEED MANY SECONDS [PLANT]`, `count DIR NOTES END END END`, `endpoint PLANT`, `judge DIR`, `fill DIR NOTES` or `filled DIR`",
         )),
     }
 }
