@@ -25,6 +25,9 @@ use proc_macro::TokenStream;
 /// | `concurrency = n` | up to `n` messages at once, in order for each key |
 /// | `key = \|m\| ..` | what `concurrency` goes by, where the message is no record |
 /// | `lanes = partitions` | of a topic: a lane for each partition, side by side, in order for each, with a pipe of its own |
+/// | `after = [C, ..]` | checkpoints that are asked before each call whether all is well: the handler's source waits while it is not |
+/// | `before = [C, ..]` | checkpoints that are told before each call how far this stream is; of several dependencies, `C.dependency("name")` |
+/// | `time = \|m\| ..` | the event time of a message, for `after` and `before`; if not said, that of the record |
 /// | `timeout = d` | how long a call may take, as a `Duration` |
 /// | `crate = path` | what the library is called here, if not `::slipstream` |
 ///
@@ -45,6 +48,10 @@ pub fn handle(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// Runs an async `main` on tokio, shows what the library logs, and ends with exit code 0, 1 (failed) or 2 (the wiring
 /// cannot run). `main` returns a `Result<(), E>` whose `E` is `slipstream::Error` or any standard error; the option
 /// `crate = path` says what the library is called here, if not `::slipstream`.
+///
+/// The program has a command line: `run`, which is what it does without a word; `plan` and `check`, which look at the
+/// first app that it starts instead of running it; settings as `--app.id=quakes`; `--help`. Other words are refused,
+/// unless `main` takes them: `async fn main(words: Vec<String>)`.
 ///
 /// ```
 /// #[slipstream::main]

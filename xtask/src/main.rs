@@ -34,6 +34,7 @@ usage: cargo xtask COMMAND
   bench NAME [ARG..]        a benchmark beside its baseline
   chaos NAME [--short] [--seed N] [--kills N]
                             state-kill, corruption or disk-full: the state must come out right;
+                            checkpoints: streams that wait for others go on, and back;
                             kafka-kill, broker, members: so must what is in a topic;
                             poison: and in that of dead letters;
                             backlog: memory must keep to its budgets;

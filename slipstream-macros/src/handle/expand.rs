@@ -16,6 +16,10 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
         let names = handler.sinks.iter().map(|sink| &sink.name);
         quote!(__wiring.sinks(&[#(#names),*]);)
     });
+    let pipes = (!handler.pipes.is_empty()).then(|| {
+        let names = handler.pipes.iter().map(|pipe| &pipe.name);
+        quote!(__wiring.pipes(&[#(#names),*]);)
+    });
     let policy = handler.on_error.as_ref().map(|policy| {
         quote! {
             __wiring.on_error({
@@ -36,14 +40,18 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
         quote_spanned!(span=> __wiring.buffer(#size);)
     });
     let by_partition = handler.by_partition.then(|| quote!(__wiring.by_partition();));
-    let declared = handler.sinks.iter().filter(|sink| sink.kind == Kind::Static).map(|sink| {
-        let (span, expr) = (sink.span, &sink.expr);
-        quote_spanned!(span=> __rt::Declared(&#expr).declare(__wiring.needs());)
-    });
+    let declared =
+        handler.sinks.iter().enumerate().filter(|(_, sink)| sink.kind == Kind::Static).map(|(at, sink)| {
+            let (span, expr, mut at) = (sink.span, &sink.expr, Literal::usize_unsuffixed(at));
+            at.set_span(span);
+            quote_spanned!(span=> __rt::Declared(&#expr).declare(__wiring.sink(#at));)
+        });
     let asked = handler.arguments.iter().filter(|argument| argument.by == By::Value).map(|argument| {
         let (span, ty) = (argument.span, &argument.ty);
         quote_spanned!(span=> __rt::Asks::<#ty>::of().ask(__wiring.needs());)
     });
+    let bound =
+        bound(handler, |_, name, checkpoint, span| quote_spanned!(span=> __wiring.#name(#checkpoint);));
     let lane = lane(handler);
     let text = function.to_string();
     quote! {
@@ -54,11 +62,13 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
 
             fn __wire(__wiring: &mut __rt::Wiring<'_>) {
                 #name
+                #pipes
                 #sinks
                 #policy
                 #timeout
                 #buffer
                 #by_partition
+                #(#bound)*
                 #(#declared)*
                 #(#asked)*
                 #lane
@@ -141,7 +151,8 @@ fn run(handler: &Handler) -> TokenStream {
     let call = call(handler);
     let span = lane_span(handler);
     // A handler that looks at nothing of its message needs no name for it.
-    let message = if handler.arguments.is_empty() { quote!(_) } else { quote!(__message) };
+    let unseen = handler.arguments.is_empty() && !handler.is_bound();
+    let message = if unseen { quote!(_) } else { quote!(__message) };
     quote_spanned! {span=>
         |mut __lane, __step| async move {
             #copy
@@ -194,8 +205,10 @@ fn call(handler: &Handler) -> TokenStream {
         let mut __outputs = __rt::sendable(__rt::returned(#function(#(#locals),*)#wait).checked()?.outputs());
     );
     let sinks = sinks(handler);
+    let checkpoints = checkpoints(handler);
     // What is returned may borrow from the message: it is gone before the step ends.
     quote! {
+        #checkpoints
         let __sent = {
             #arguments
             #returned
@@ -204,6 +217,50 @@ fn call(handler: &Handler) -> TokenStream {
         };
         __lane.end(__sent).await?;
     }
+}
+
+/// The checkpoints that the handler is bound to, each by something that is called with it.
+fn bound(
+    handler: &Handler,
+    call: impl Fn(usize, Ident, TokenStream, proc_macro2::Span) -> TokenStream,
+) -> Vec<TokenStream> {
+    let after = handler.after.iter().map(|element| ("after", element));
+    let all = after.chain(handler.before.iter().map(|element| ("before", element)));
+    let bound = all.enumerate().map(|(at, (name, Element { expr, kind, span, .. }))| {
+        let checkpoint = match kind {
+            Kind::Static | Kind::Path => quote_spanned!(*span=> &#expr),
+            Kind::OpenClosure | Kind::Made => quote!(#expr),
+        };
+        call(at, Ident::new(name, *span), checkpoint, *span)
+    });
+    bound.collect()
+}
+
+/// What checkpoints are told of a message before its call.
+fn checkpoints(handler: &Handler) -> Option<TokenStream> {
+    if !handler.is_bound() {
+        return None;
+    }
+    let time = match &handler.time {
+        Some(time) => {
+            let span = syn::spanned::Spanned::span(time).resolved_at(handler.home);
+            let message = message(handler).map_or_else(|| quote!(_), |ty| quote!(#ty));
+            quote_spanned!(span=> let __time = __rt::moment::<#message, _, _, _>(#time, __message.look()?);)
+        }
+        None => {
+            let span =
+                handler.after.first().or(handler.before.first()).map_or(handler.home, |first| first.span);
+            quote_spanned!(span=> let __time = __rt::recorded(__message, &__step);)
+        }
+    };
+    let told = bound(handler, |at, name, checkpoint, span| {
+        let is_first = at == 0;
+        match name == "after" {
+            true => quote_spanned!(span=> __rt::after(#checkpoint, __time, #is_first).await?;),
+            false => quote_spanned!(span=> __rt::before(#checkpoint, __time).await?;),
+        }
+    });
+    Some(quote!(#time #(#told)*))
 }
 
 fn arguments(arguments: &[Argument]) -> TokenStream {

@@ -4,6 +4,7 @@
 
 mod backlog;
 mod broker;
+mod checkpoints;
 mod corruption;
 mod disk_full;
 mod endpoint;
@@ -35,8 +36,9 @@ const ALONE: Builds = Builds {
 };
 const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, kafka: builds::KAFKA, library: builds::KAFKA };
 
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "state-kill",
+    "checkpoints",
     "corruption",
     "disk-full",
     "endpoint",
@@ -89,6 +91,7 @@ fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
         "disk-full" => disk_full::run,
         "endpoint" => endpoint::run,
         "broker" => broker::run,
+        "checkpoints" => checkpoints::run,
         "kafka-kill" => kafka_kill::run,
         "poison" => poison::run,
         "backlog" => backlog::run,
