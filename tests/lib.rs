@@ -3,3 +3,4 @@
 pub mod ratios;
 #[cfg(feature = "kafka")]
 pub mod raw;
+pub mod schedules;

@@ -25,6 +25,9 @@ use proc_macro::TokenStream;
 /// | `concurrency = n` | up to `n` messages at once, in order for each key |
 /// | `key = \|m\| ..` | what `concurrency` goes by, where the message is no record |
 /// | `lanes = partitions` | of a topic: a lane for each partition, side by side, in order for each, with a pipe of its own |
+/// | `after = [C, ..]` | checkpoints that are asked before each call whether all is well: the handler's source waits while it is not |
+/// | `before = [C, ..]` | checkpoints that are told before each call how far this stream is; of several dependencies, `C.dependency("name")` |
+/// | `time = \|m\| ..` | the event time of a message, for `after` and `before`; if not said, that of the record |
 /// | `timeout = d` | how long a call may take, as a `Duration` |
 /// | `crate = path` | what the library is called here, if not `::slipstream` |
 ///

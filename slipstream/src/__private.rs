@@ -2,9 +2,10 @@
 
 pub use crate::Result;
 pub use crate::app::{Entry, Merge, Wiring, id_of};
+pub use crate::checkpoint::{Binds, after, before};
 pub use crate::codec::{AtWork, Opened, Opening, Wait}; // not named by it, but by the signature of `Codec`
 pub use crate::flow::{Feed, Flow, Lent, Merged};
-pub use crate::handler::{As, Asks, Rest, by_record, keyed, mixed, returned, sendable};
+pub use crate::handler::{As, Asks, Rest, by_record, keyed, mixed, moment, recorded, returned, sendable};
 pub use crate::lane::{Copier, Lane, Message, Sent, Work, kept};
 pub use crate::pipe::{out, pipe_fn, through};
 pub use crate::run::{main, main_with_words};

@@ -50,7 +50,7 @@ pub use app::{App, Running};
 pub use avro::Avro;
 pub use cache::{Cache, Entries, Lagged, Snapshot};
 pub use channel::Channel;
-pub use checkpoint::{Beat, Callback, Checkpoint, Dependency, Downtime, Outage};
+pub use checkpoint::{Beat, Callback, Checkpoint, Dependency, Downtime, Heart, Outage};
 pub use clock::Clock;
 pub use codec::{Codec, Json, MessagePack, Raw, Text};
 pub use config::Config;

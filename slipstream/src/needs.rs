@@ -15,6 +15,8 @@ pub(crate) enum Need {
     Cache(Named),
     /// A static channel.
     Channel(Named),
+    /// A checkpoint that the handler is bound to.
+    Checkpoint(Bound),
 }
 
 /// A static, by its name and its number; two of one name must be one static.
@@ -27,6 +29,20 @@ pub(crate) struct Named {
     /// a bound, that it evicts.
     pub(crate) prepare: Option<Prepare>,
 }
+
+/// A checkpoint, as a handler is bound to it.
+pub(crate) struct Bound {
+    pub(crate) named: Named,
+    pub(crate) handler: String,
+    /// Whether it beats for it; else it is its dependent.
+    pub(crate) beats: bool,
+    /// Is told the handler and its source before the first message.
+    pub(crate) ready: Ready,
+}
+
+/// Makes a checkpoint ready for a handler of a source.
+pub(crate) type Ready =
+    std::sync::Arc<dyn Fn(&std::sync::Arc<Shared>, &str, &str) -> Result<()> + Send + Sync>;
 
 /// Makes a static ready.
 pub(crate) type Prepare = std::sync::Arc<dyn Fn(&std::sync::Arc<Shared>) -> Result<()> + Send + Sync>;
@@ -43,6 +59,9 @@ pub struct Needs {
     /// With the place of the handler that needs it.
     pub(crate) all: Vec<(String, Need)>,
     pub(crate) place: String,
+    /// Whether the handler that is being wired is told of downtimes, and whether it takes them as an argument.
+    pub(crate) is_after: bool,
+    pub(crate) takes_downtime: bool,
     /// The topics and channels that the handler which is being wired writes to, by number.
     pub(crate) writes: Vec<usize>,
     /// The number of the sink that says what it needs.
@@ -82,6 +101,11 @@ impl Needs {
             self.sinks.push((self.place.clone(), sink, self.all.len()));
         }
         self.all.push((self.place.clone(), need));
+    }
+
+    pub(crate) fn checkpoint(&mut self, bound: Bound) {
+        self.is_after |= !bound.beats;
+        self.all.push((self.place.clone(), Need::Checkpoint(bound)));
     }
 
     pub(crate) fn writes(&mut self, topic: usize) {

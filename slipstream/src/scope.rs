@@ -6,8 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Gates;
 use crate::ledger::Ledger;
 use crate::log::{Ack, Log, Outgoing, Written};
-use crate::pulled::At;
-use crate::steps::{Pending, Place, Queue, State, Txn, Value, place_row};
+use crate::steps::{Goal, Pending, Place, Queue, State, Txn, Value, place_row};
 use crate::store::RowKey;
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -174,9 +173,8 @@ impl Shared {
         reader.map_or(0, |reader| self.state.epoch(&place_row(source, reader, partition)))
     }
 
-    /// Moves the positions of a topic's handlers when the step ends; without a target, they stay and what is in hand comes
-    /// again. `false`: nobody reads it.
-    pub(crate) fn seek(&self, txn: &mut Txn, source: &str, to: &[(u32, Option<i64>)]) -> bool {
+    /// Moves the positions of a topic's handlers when the step ends. `false`: nobody reads it.
+    pub(crate) fn seek(&self, txn: &mut Txn, source: &str, to: &[(u32, Goal)]) -> bool {
         let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned();
         let Some(readers) = readers else { return false };
         for (partition, to) in to {
@@ -187,7 +185,7 @@ impl Shared {
     }
 
     /// The same in a step of its own.
-    pub(crate) fn seek_now(&self, source: &str, to: &[(u32, Option<i64>)]) -> Result<()> {
+    pub(crate) fn seek_now(&self, source: &str, to: &[(u32, Goal)]) -> Result<()> {
         self.state.outside(|txn| {
             self.seek(txn, source, to);
             Ok(())
@@ -324,8 +322,8 @@ pub(crate) struct Current {
 pub(crate) struct Whereabouts {
     pub(crate) handler: String,
     pub(crate) source: Arc<str>,
-    /// The message in hand, of a source with positions.
-    pub(crate) at: Option<At>,
+    /// Of a source with positions, the first message of each partition that the one in hand is made of.
+    pub(crate) begins: Vec<(u32, i64)>,
 }
 
 /// What a lane's step gathers until it ends; used for one step after another.
@@ -337,6 +335,8 @@ pub(crate) struct Gathered {
     whereabouts: OnceLock<Box<dyn Fn() -> Option<Whereabouts> + Send + Sync>>,
     /// The queues that its lane waits for before a step.
     fills: Arc<OnceLock<Vec<Arc<Queue>>>>,
+    /// What was found before a call, for its arguments.
+    left: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 /// The rows that a step read and wrote, and the records that it sends.
@@ -370,7 +370,8 @@ impl Buffers {
 impl Gathered {
     pub(crate) fn new(txn: Txn, fills: Arc<OnceLock<Vec<Arc<Queue>>>>) -> Arc<Self> {
         let buffers = Mutex::new(Buffers { txn, ..Buffers::default() });
-        Arc::new(Gathered { touched: AtomicBool::new(false), buffers, whereabouts: OnceLock::new(), fills })
+        let (touched, whereabouts, left) = (AtomicBool::new(false), OnceLock::new(), Mutex::default());
+        Arc::new(Gathered { touched, buffers, whereabouts, fills, left })
     }
 
     /// The lane's step says where it is.
@@ -382,6 +383,17 @@ impl Gathered {
     /// The handler that the step is of, and the message that it has in hand.
     pub(crate) fn whereabouts(&self) -> Whereabouts {
         self.whereabouts.get().and_then(|tell| tell()).unwrap_or_default()
+    }
+
+    /// Leaves something for the arguments of a call.
+    pub(crate) fn leave<T: Send + 'static>(&self, found: T) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(found));
+    }
+
+    /// What was left last, if it is this.
+    pub(crate) fn left<T: Clone + 'static>(&self) -> Option<T> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.as_ref().and_then(|left| left.downcast_ref()).cloned()
     }
 
     /// Whether its lane has waited until a queue had room.

@@ -1,9 +1,9 @@
 //! Checkpoints: who was handled without its dependency comes again, nobody waits for ever, and callbacks may fail.
 
-use super::common::{LONG, Random, within};
+use super::common::{LONG, within};
 use slipstream::prelude::*;
-use slipstream::testing::{self, Broker, Input, Output, stopped_clock};
-use std::collections::BTreeMap;
+use slipstream::testing::{self, Input, Output, stopped_clock};
+use slipstream_tests::schedules::{self, Outcome};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -11,85 +11,17 @@ fn time(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap()
 }
 
-/// Which dependency beats, and when.
-static BEATS: Input<(&'static str, i64)> = Input::new("beats");
-static EVENTS: Topic<u64, i64> = Topic::new("events").partitions(3).start(Start::Earliest);
-/// What was handled, and whether something was down.
-static HANDLED: Output<(u64, bool)> = Output::new("handled");
-static BOTH: Checkpoint =
-    Checkpoint::new("both", &[Dependency::new("left", secs(10)), Dependency::new("right", secs(20))])
-        .on_recovery(&go_back);
-
-async fn go_back(outage: Outage) -> Result<()> {
-    EVENTS.seek(outage.offsets().clone()).await
-}
-
-#[handle(source = BEATS)]
-async fn beat((who, at): (&'static str, i64)) -> Result<()> {
-    BOTH.heartbeat_of(who, time(at)).await
-}
-
-#[handle(source = EVENTS, sink = [HANDLED])]
-async fn handle_event(at: i64, id: Key<u64>) -> Result<(u64, bool)> {
-    let downtime = BOTH.check_pulse(time(at)).await?;
-    Ok((id.0, downtime.is_some()))
-}
-
-/// Dependencies that are late, silent, or go down again; two at once; aborts in between. In the end both have caught up, and
-/// each event was handled last when nothing was down.
-async fn schedule(seed: u64) {
-    let (broker, mut random) = (Broker::new(), Random::new(seed));
-    let start = || broker.app().handler(beat).handler(handle_event).start();
-    let mut app = start().await.unwrap();
-    let (mut sent, mut now, mut last) = (0, 0, BTreeMap::new());
-    let note = |app: &Running, last: &mut BTreeMap<u64, bool>| last.extend(app.drain(&HANDLED).unwrap());
-    for _ in 0..40 {
-        match random.below(10) {
-            0..5 => {
-                now += random.below(9) as i64;
-                app.scope(EVENTS.send((sent, now))).await.unwrap();
-                sent += 1;
-            }
-            5..8 => {
-                let who = ["left", "right"][random.below(2) as usize];
-                let late = random.below(12) as i64;
-                app.feed(&BEATS, [(who, now - late)]).unwrap();
-            }
-            8 => within(LONG, app.quiet()).await,
-            _ => {
-                app.abort();
-                let _ = app.wait().await;
-                note(&app, &mut last);
-                app = start().await.unwrap();
-            }
-        }
-    }
-    app.feed(&BEATS, [("left", now), ("right", now)]).unwrap();
-    // A feed is no source that can be replayed: what an abort has swallowed beats again here.
-    let mut wrong: Vec<u64> = (0..sent).collect();
-    let in_time = std::time::Instant::now() + LONG;
-    while !wrong.is_empty() && std::time::Instant::now() < in_time {
-        within(LONG, app.quiet()).await;
-        note(&app, &mut last);
-        wrong.retain(|id| last.get(id) != Some(&false));
-        tokio::time::sleep(millis(1)).await;
-    }
-    assert!(
-        wrong.is_empty(),
-        "seed {seed}: of {sent} events {wrong:?} were handled last while something was down"
-    );
-    app.stop().await.unwrap();
-    app.assert_conserved();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_handled_while_a_dependency_was_down_comes_again() {
-    let first = std::env::var("SLIPSTREAM_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let many =
-        std::env::var("SLIPSTREAM_TEST_SCHEDULES").ok().and_then(|many| many.parse().ok()).unwrap_or(60);
+    let number =
+        |name, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (first, many) = (number("SLIPSTREAM_TEST_SEED", 1), number("SLIPSTREAM_TEST_SCHEDULES", 24));
+    let mut all = Outcome::default();
     for seed in first..first + many {
-        schedule(seed).await;
+        all.add(schedules::random(seed, None).await.unwrap());
     }
+    assert!(all.is_right(), "{all:?}");
+    assert!(many < 24 || all.stale > many && all.recoveries > many, "nothing happens: {all:?}");
 }
 
 static PULSES: Input<i64> = Input::new("pulses");

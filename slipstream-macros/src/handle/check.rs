@@ -31,8 +31,18 @@ pub(super) fn handler(options: Options, function: &Fn, diag: &mut Diag) -> Optio
     if let (Some(key), None) = (&options.key, &options.concurrency) {
         diag.at(&key.key, "`key` is what `concurrency` goes by, and there is no `concurrency`");
     }
+    if let (Some(time), None, None) = (&options.time, &options.after, &options.before) {
+        diag.at(&time.key, "`time` is what `after` and `before` go by, and there is neither");
+    }
+    let mut checkpoints =
+        |value: &Option<Value>| value.as_ref().map(|value| elements(value, "checkpoint", home, diag));
+    let (after, before) = (checkpoints(&options.after), checkpoints(&options.before));
     let sources = sources(options.source.as_ref(), diag);
-    for option in [&options.concurrency, &options.lanes].into_iter().flatten().filter(|_| sources.len() > 1) {
+    for option in [&options.concurrency, &options.lanes, &options.after]
+        .into_iter()
+        .flatten()
+        .filter(|_| sources.len() > 1)
+    {
         let key = &option.key;
         diag.at(key, format!("`{key}` needs one source; merge them by a handler that sends to a topic"));
     }
@@ -63,6 +73,9 @@ pub(super) fn handler(options: Options, function: &Fn, diag: &mut Diag) -> Optio
         concurrency: expr(options.concurrency),
         by_partition: options.lanes.is_some(),
         key: expr(options.key),
+        after: after.unwrap_or_default(),
+        before: before.unwrap_or_default(),
+        time: expr(options.time),
     })
 }
 
@@ -150,7 +163,10 @@ fn arguments(function: &Fn, home: Span, diag: &mut Diag) -> Vec<Argument> {
             continue;
         }
         let local = match &*input.pat {
-            Pat::Ident(name) => format_ident!("__{}", plain(&name.ident)),
+            // What is still asked after it is bound must not go by its name.
+            Pat::Ident(name) if !ASKED.contains(&&*plain(&name.ident)) => {
+                format_ident!("__{}", plain(&name.ident))
+            }
             _ => format_ident!("__argument_{index}"),
         };
         let span = naming_span(&ty.to_token_stream()).resolved_at(home);
@@ -158,6 +174,9 @@ fn arguments(function: &Fn, home: Span, diag: &mut Diag) -> Vec<Argument> {
     }
     arguments
 }
+
+/// The locals that a call's other arguments and its sinks are made with, without their underscores.
+const ASKED: [&str; 4] = ["message", "copy", "step", "rest"];
 
 /// An identifier without `r#`.
 fn plain(ident: &Ident) -> String {

@@ -50,6 +50,8 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
         let (span, ty) = (argument.span, &argument.ty);
         quote_spanned!(span=> __rt::Asks::<#ty>::of().ask(__wiring.needs());)
     });
+    let bound =
+        bound(handler, |_, name, checkpoint, span| quote_spanned!(span=> __wiring.#name(#checkpoint);));
     let lane = lane(handler);
     let text = function.to_string();
     quote! {
@@ -66,6 +68,7 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
                 #timeout
                 #buffer
                 #by_partition
+                #(#bound)*
                 #(#declared)*
                 #(#asked)*
                 #lane
@@ -148,7 +151,8 @@ fn run(handler: &Handler) -> TokenStream {
     let call = call(handler);
     let span = lane_span(handler);
     // A handler that looks at nothing of its message needs no name for it.
-    let message = if handler.arguments.is_empty() { quote!(_) } else { quote!(__message) };
+    let unseen = handler.arguments.is_empty() && !handler.is_bound();
+    let message = if unseen { quote!(_) } else { quote!(__message) };
     quote_spanned! {span=>
         |mut __lane, __step| async move {
             #copy
@@ -201,8 +205,10 @@ fn call(handler: &Handler) -> TokenStream {
         let mut __outputs = __rt::sendable(__rt::returned(#function(#(#locals),*)#wait).checked()?.outputs());
     );
     let sinks = sinks(handler);
+    let checkpoints = checkpoints(handler);
     // What is returned may borrow from the message: it is gone before the step ends.
     quote! {
+        #checkpoints
         let __sent = {
             #arguments
             #returned
@@ -211,6 +217,50 @@ fn call(handler: &Handler) -> TokenStream {
         };
         __lane.end(__sent).await?;
     }
+}
+
+/// The checkpoints that the handler is bound to, each by something that is called with it.
+fn bound(
+    handler: &Handler,
+    call: impl Fn(usize, Ident, TokenStream, proc_macro2::Span) -> TokenStream,
+) -> Vec<TokenStream> {
+    let after = handler.after.iter().map(|element| ("after", element));
+    let all = after.chain(handler.before.iter().map(|element| ("before", element)));
+    let bound = all.enumerate().map(|(at, (name, Element { expr, kind, span, .. }))| {
+        let checkpoint = match kind {
+            Kind::Static | Kind::Path => quote_spanned!(*span=> &#expr),
+            Kind::OpenClosure | Kind::Made => quote!(#expr),
+        };
+        call(at, Ident::new(name, *span), checkpoint, *span)
+    });
+    bound.collect()
+}
+
+/// What checkpoints are told of a message before its call.
+fn checkpoints(handler: &Handler) -> Option<TokenStream> {
+    if !handler.is_bound() {
+        return None;
+    }
+    let time = match &handler.time {
+        Some(time) => {
+            let span = syn::spanned::Spanned::span(time).resolved_at(handler.home);
+            let message = message(handler).map_or_else(|| quote!(_), |ty| quote!(#ty));
+            quote_spanned!(span=> let __time = __rt::moment::<#message, _, _, _>(#time, __message.look()?);)
+        }
+        None => {
+            let span =
+                handler.after.first().or(handler.before.first()).map_or(handler.home, |first| first.span);
+            quote_spanned!(span=> let __time = __rt::recorded(__message, &__step);)
+        }
+    };
+    let told = bound(handler, |at, name, checkpoint, span| {
+        let is_first = at == 0;
+        match name == "after" {
+            true => quote_spanned!(span=> __rt::after(#checkpoint, __time, #is_first).await?;),
+            false => quote_spanned!(span=> __rt::before(#checkpoint, __time).await?;),
+        }
+    });
+    Some(quote!(#time #(#told)*))
 }
 
 fn arguments(arguments: &[Argument]) -> TokenStream {

@@ -16,6 +16,9 @@ pub(super) struct Options {
     pub(super) lanes: Option<Value>,
     pub(super) on_error: Option<Value>,
     pub(super) timeout: Option<Value>,
+    pub(super) after: Option<Value>,
+    pub(super) before: Option<Value>,
+    pub(super) time: Option<Value>,
     pub(super) library: Option<Path>,
 }
 
@@ -48,9 +51,19 @@ pub(super) struct Handler {
     /// Whether it has a lane for each partition.
     pub(super) by_partition: bool,
     pub(super) key: Option<Expr>,
+    /// The checkpoints that it is the dependent of, and those that it beats for.
+    pub(super) after: Vec<Element>,
+    pub(super) before: Vec<Element>,
+    /// The event time of a message, for these.
+    pub(super) time: Option<Expr>,
 }
 
 impl Handler {
+    /// Whether it is bound to a checkpoint.
+    pub(super) fn is_bound(&self) -> bool {
+        !(self.after.is_empty() && self.before.is_empty())
+    }
+
     /// Whether the policy makes calls again.
     pub(super) fn retries(&self) -> bool {
         self.on_error.as_ref().is_some_and(|policy| names(policy, "retry"))
@@ -121,7 +134,7 @@ pub(super) enum By {
 
 /// Whether a type is one of those that are taken beside the message. A rename only costs a copy.
 pub(super) fn is_beside(ty: &Type) -> bool {
-    const BESIDE: [&str; 5] = ["State", "Key", "EventTime", "Headers", "Ctx"];
+    const BESIDE: [&str; 6] = ["State", "Key", "EventTime", "Headers", "Downtime", "Ctx"];
     let Type::Path(path) = ty else { return false };
     path.path.segments.last().is_some_and(|segment| BESIDE.iter().any(|name| segment.ident == name))
 }

@@ -8,7 +8,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, Path, Token};
 
 /// The keys, as errors list them.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 14] = [
     "source",
     "pipe",
     "sink",
@@ -19,6 +19,9 @@ const KEYS: [&str; 11] = [
     "lanes",
     "on_error",
     "timeout",
+    "after",
+    "before",
+    "time",
     "crate",
 ];
 
@@ -86,6 +89,9 @@ fn option(input: ParseStream<'_>, options: &mut Options, diag: &mut Diag) -> syn
         "concurrency" => &mut options.concurrency,
         "lanes" => &mut options.lanes,
         "on_error" => &mut options.on_error,
+        "after" => &mut options.after,
+        "before" => &mut options.before,
+        "time" => &mut options.time,
         _ => &mut options.timeout,
     };
     let value = Value { key, expr };

@@ -3,6 +3,7 @@
 //! `run()` is sugar over this: everything that it does can be said with an [`App`].
 
 mod asked;
+mod bindings;
 mod check;
 mod heard;
 mod job;

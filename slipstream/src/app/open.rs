@@ -254,7 +254,7 @@ pub(super) fn prepare(
         Need::Cache(named) if begins => Some((place.clone(), named.prepare.clone()?)),
         _ => None,
     });
-    let all: Vec<_> = needs.collect();
+    let all: Vec<_> = needs.chain(super::bindings::ready(plan)).collect();
     let app = shared.clone();
     blocking(move || {
         // Side by side: if the broker does not answer, that is waited for once.

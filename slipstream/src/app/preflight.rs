@@ -80,6 +80,7 @@ pub(super) fn wiring(app: &App, plan: &Plan) -> Vec<String> {
         }
     }
     channels_are_taken_from(plan, &mut problems);
+    super::bindings::check(plan, &mut problems);
     problems
 }
 
@@ -140,6 +141,7 @@ fn statics_named_apart(plan: &Plan, problems: &mut Vec<String>) {
             Need::Topic(named) => ("topic", named),
             Need::Cache(named) => ("cache", named),
             Need::Channel(named) => ("channel", named),
+            Need::Checkpoint(bound) => ("checkpoint", &bound.named),
             Need::State { .. } => continue,
         };
         if kind == "cache" && named.name.starts_with(RESERVED) {

@@ -2,6 +2,7 @@
 
 use super::lanes::{Joined, Joining, Member, OpenMerge, Plan};
 use super::plan::Sketch;
+use crate::checkpoint::Binds;
 use crate::error::Result;
 use crate::flow::{Feed, Flow, Foreign, Lent, Merged, Supply};
 use crate::lane::{Bench, Crew, Lane, Lend, Spring, WAITING, Work, dispatch, drive, spread};
@@ -46,6 +47,7 @@ impl<'a> Wiring<'a> {
         plan.needs.place = format!("`{name}` at {place}");
         plan.needs.writes.clear();
         plan.needs.sink = None;
+        (plan.needs.is_after, plan.needs.takes_downtime) = (false, false);
         Wiring {
             plan,
             name: name.to_owned(),
@@ -90,6 +92,24 @@ impl<'a> Wiring<'a> {
         }
     }
 
+    /// `after = [..]`.
+    pub fn after(&mut self, checkpoint: impl Binds) {
+        let bound = checkpoint.heart().after(&self.name);
+        self.sketch.options.push(format!("after the checkpoint {}", bound.named.name));
+        self.plan.needs.checkpoint(bound);
+    }
+
+    /// `before = [..]`.
+    pub fn before(&mut self, checkpoint: impl Binds) {
+        match checkpoint.heart().before(&self.name) {
+            Ok(bound) => {
+                self.sketch.options.push(format!("before the checkpoint {}", bound.named.name));
+                self.plan.needs.checkpoint(bound);
+            }
+            Err(error) => self.plan.problems.push(format!("{}: {error}", self.plan.needs.place)),
+        }
+    }
+
     /// `timeout = ..`.
     pub fn timeout(&mut self, limit: Duration) {
         self.timeout = Some(limit);
@@ -130,7 +150,19 @@ impl<'a> Wiring<'a> {
         }
     }
 
+    /// What is wrong only when all has been said.
+    fn check(&mut self) {
+        let needs = &self.plan.needs;
+        if needs.takes_downtime && !needs.is_after {
+            let place = &needs.place;
+            self.plan
+                .problems
+                .push(format!("{place} takes a `Downtime`, of which only `after = [CHECKPOINT]` tells"));
+        }
+    }
+
     fn about(&mut self) -> Arc<About> {
+        self.check();
         let who = self.plan.needs.place.clone();
         self.plan.sketches.push(Sketch { who, ..std::mem::take(&mut self.sketch) });
         Arc::new(About {

@@ -87,6 +87,28 @@ impl Dependency {
     }
 }
 
+/// What is known of a dependency goes by its name.
+///
+/// # Panics
+/// If two have one.
+#[track_caller]
+pub(super) const fn are_named_apart(dependencies: &[Dependency]) {
+    let mut one = 0;
+    while one < dependencies.len() {
+        let mut other = 0;
+        while other < one {
+            let (left, right) = (dependencies[one].name.as_bytes(), dependencies[other].name.as_bytes());
+            let mut at = 0;
+            while at < left.len() && at < right.len() && left[at] == right[at] {
+                at += 1;
+            }
+            assert!(at < left.len() || at < right.len(), "two dependencies of a checkpoint have one name");
+            other += 1;
+        }
+        one += 1;
+    }
+}
+
 impl Beat {
     pub(super) fn new(beat: Option<i64>, pulse: Option<i64>, threshold: Duration) -> Self {
         Beat { beat, pulse, threshold }

@@ -3,11 +3,14 @@
 //! What is known of a dependency is a row of the state, read and written by the steps that beat and that check the pulse.
 //! A pause, a resume and whatever a callback seeks are effects of the same steps. Nothing here knows what the streams are.
 
+mod bound;
 mod dependency;
+mod ending;
 mod outage;
 mod rows;
 mod valve;
 
+pub use bound::{Binds, Heart, after, before};
 pub use dependency::{Beat, Dependency};
 pub use outage::{Callback, Downtime, Outage};
 
@@ -15,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::scope::{self, Current, Gathered, Shared, Slot};
 use chrono::{DateTime, Utc};
 use outage::report;
-use rows::{Down, Row, Rows};
+use rows::{Down, Rows};
 use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -89,10 +92,11 @@ impl Checkpoint {
     /// A checkpoint of this name, which its state goes by, over one dependency or several.
     ///
     /// # Panics
-    /// If the name is empty or has a 0 in it, or there is no dependency; for a static, when it is compiled.
+    /// If the name is empty or has a 0 in it, or there is no dependency, or two have one name; for a static, when it is compiled.
     #[track_caller]
     pub const fn new(name: &'static str, dependencies: &'static [Dependency]) -> Self {
         assert!(!dependencies.is_empty(), "a checkpoint has a dependency");
+        dependency::are_named_apart(dependencies);
         let name = crate::store::checked(name);
         Checkpoint {
             name,
@@ -142,16 +146,7 @@ impl Checkpoint {
     /// # Cancel safety
     /// What was noted counts if the step ends.
     pub async fn heartbeat(&'static self, at: impl Into<Option<DateTime<Utc>>>) -> Result<()> {
-        match self.dependencies {
-            [only] => self.beat(only, at.into()).await,
-            _ => {
-                let text = format!(
-                    "the checkpoint `{}` has several dependencies: say by `heartbeat_of` whose heartbeat it is",
-                    self.name
-                );
-                Err(Error::new(ErrorKind::Misuse, text))
-            }
-        }
+        self.beat(self.find(None)?, at.into()).await
     }
 
     /// Notes how far one of several dependencies is.
@@ -166,12 +161,7 @@ impl Checkpoint {
         dependency: &str,
         at: impl Into<Option<DateTime<Utc>>>,
     ) -> Result<()> {
-        let found = self.dependencies.iter().find(|known| known.name() == dependency);
-        let Some(found) = found else {
-            let text = format!("the checkpoint `{}` has no dependency `{dependency}`", self.name);
-            return Err(Error::new(ErrorKind::Misuse, text));
-        };
-        self.beat(found, at.into()).await
+        self.beat(self.find(Some(dependency))?, at.into()).await
     }
 
     /// Notes how far the dependent stream is, by the event time of the message in hand, and says which dependencies are
@@ -208,7 +198,7 @@ impl Checkpoint {
     async fn pulse(&'static self, at: DateTime<Utc>, given: Option<Vec<u8>>) -> Result<Option<Downtime>> {
         let (app, step, valve) = self.here()?;
         let here = step.whereabouts();
-        valve.watch(&app, &here.source);
+        valve.watch(&app, self.name, &here.source)?;
         let mut downtime = Downtime::default();
         let mut fresh = Vec::new();
         {
@@ -217,6 +207,9 @@ impl Checkpoint {
             let pulse = rows.pulse(at)?;
             for dependency in self.dependencies {
                 let mut row = rows.read(dependency.name())?;
+                if row.has_ended {
+                    continue;
+                }
                 if row.beat.is_none() && dependency.seeds() {
                     row.beat = Some(pulse);
                 }
@@ -228,9 +221,7 @@ impl Checkpoint {
                 }
                 let is_new = row.down.is_none();
                 let down = row.down.get_or_insert_with(|| Down::new(here.source.to_string(), behind));
-                if let Some(place) = here.at {
-                    down.note(place.partition, place.offset);
-                }
+                here.begins.iter().for_each(|(partition, offset)| down.note(*partition, *offset));
                 down.state = down.state.take().or_else(|| given.clone());
                 downtime.add(dependency.name(), behind.unwrap_or_else(|| beat.behind()));
                 if is_new {
@@ -253,75 +244,59 @@ impl Checkpoint {
         let (app, step, valve) = self.here()?;
         let at = at.unwrap_or_else(|| app.clock.now());
         let here = step.whereabouts();
-        valve.beats(dependency.name(), &here);
+        valve.beats(dependency.name(), &here.handler, &here.source);
         let over = {
             let mut buffers = step.touch();
             let mut rows = Rows::new(self.name, &app.state, &mut buffers.txn);
             let mut row = rows.read(dependency.name())?;
             row.beat = row.beat.max(Some(at.timestamp_micros()));
             let beat = Beat::new(row.beat, rows.last_pulse()?, dependency.threshold());
-            let has_recovered = row.down.is_some() && dependency.has_recovered(&beat);
-            let over = if has_recovered { self.recover(&mut rows, dependency, &mut row)? } else { None };
+            let over = row.down.take_if(|_| dependency.has_recovered(&beat));
             rows.write(dependency.name(), &row)?;
+            let over = match over {
+                Some(down) if !self.hands_over(&mut rows, dependency, &down)? => Some(down),
+                _ => None,
+            };
             if over.is_some() {
                 valve.resume(&app.state, &mut buffers.txn);
             }
             over
         };
-        if let Some(outage) = over {
-            report(&app.clock, self.on_recovery, outage).await;
+        if let Some(down) = over {
+            report(&app.clock, self.on_recovery, Outage::of(self.name, dependency.name(), &down)).await;
         }
         Ok(())
     }
 
-    /// A dependency is not down any more. If no other is, the outage is over; else what it noted is of those.
-    fn recover(&self, rows: &mut Rows<'_>, dependency: &Dependency, row: &mut Row) -> Result<Option<Outage>> {
-        let Some(down) = row.down.take() else { return Ok(None) };
+    /// Another dependency that is down takes over what was noted; whether there is one.
+    fn hands_over(&self, rows: &mut Rows<'_>, dependency: &Dependency, down: &Down) -> Result<bool> {
         tracing::info!(checkpoint = self.name, dependency = dependency.name(), "a dependency has recovered");
         for other in self.dependencies.iter().filter(|other| other.name() != dependency.name()) {
             let mut row = rows.read(other.name())?;
             if let Some(still) = &mut row.down {
-                still.join(&down);
+                still.join(down);
                 rows.write(other.name(), &row)?;
-                return Ok(None);
+                return Ok(true);
             }
         }
-        Ok(Some(Outage::of(self.name, dependency.name(), &down)))
+        Ok(false)
     }
 
-    /// The source of a dependency has ended: nothing more of it will come, so that nobody waits for it any longer.
-    async fn ended(&'static self, app: Arc<Shared>, valve: Arc<Valve>, dependency: &'static Dependency) {
-        let over = app.state.outside(|txn| {
-            let mut rows = Rows::new(self.name, &app.state, txn);
-            let mut row = rows.read(dependency.name())?;
-            row.beat = Some(i64::MAX);
-            let over = self.recover(&mut rows, dependency, &mut row)?;
-            rows.write(dependency.name(), &row)?;
-            Ok(over)
-        });
-        match over {
-            Ok(Some(outage)) => {
-                // Outside of any step: what it seeks is sought at once, and so before the dependent goes on.
-                let inside = Current { app: app.clone(), step: None };
-                scope::enter(inside, report(&app.clock, self.on_recovery, outage)).await;
-                // Another may have gone down meanwhile.
-                let resumed = app.state.outside(|txn| {
-                    let mut rows = Rows::new(self.name, &app.state, txn);
-                    for dependency in self.dependencies {
-                        if rows.read(dependency.name())?.down.is_some() {
-                            return Ok(());
-                        }
-                    }
-                    valve.resume(&app.state, txn);
-                    Ok(())
-                });
-                if let Err(error) = resumed {
-                    app.fail(error);
-                }
-            }
-            Ok(None) => {}
-            Err(error) => app.fail(error),
-        }
+    /// The dependency of this name, or the only one.
+    fn find(&self, name: Option<&str>) -> Result<&'static Dependency> {
+        let text = match (name, self.dependencies) {
+            (None, [only]) => return Ok(only),
+            (None, _) => format!(
+                "the checkpoint `{}` has several dependencies: say whose heartbeat it is, by `heartbeat_of`, or in \
+                 `before` by `.dependency(\"..\")`",
+                self.name
+            ),
+            (Some(name), all) => match all.iter().find(|known| known.name() == name) {
+                Some(found) => return Ok(found),
+                None => format!("the checkpoint `{}` has no dependency `{name}`", self.name),
+            },
+        };
+        Err(Error::new(ErrorKind::Misuse, text))
     }
 
     /// Where the caller is, and what this app keeps for the checkpoint.
@@ -331,33 +306,41 @@ impl Checkpoint {
             let text = format!("the checkpoint `{}` is used by handlers: call it in one", self.name);
             return Err(Error::new(ErrorKind::Misuse, text));
         };
-        // A step that was read in may have to be made again.
-        app.uses_caches.store(true, Relaxed);
-        let valve = self.slot.of(&app, || Valve::new(self.name))?;
-        if valve.is_new() {
-            self.open(&app, &valve)?;
-        }
+        self.open(&app)?;
+        let valve = self.valve(&app)?;
         Ok((app, step, valve))
     }
 
-    /// The first use in an app: what was down when the state was left is down still.
-    fn open(&'static self, app: &Arc<Shared>, valve: &Arc<Valve>) -> Result<()> {
-        for dependency in self.dependencies {
-            let stored = app.state.get(&rows::row(self.name, dependency.name()))?;
-            let row: Row =
-                stored.map_or_else(|| Ok(Row::default()), |stored| rows::decode(self.name, &stored))?;
-            if let Some(down) = row.down.filter(|_| self.pauses) {
-                valve.watch(app, &down.source);
-                valve.set(true);
+    fn valve(&'static self, app: &Shared) -> Result<Arc<Valve>> {
+        self.slot.of(app, || Valve::new(self.name))
+    }
+
+    /// The first use in an app: what was down when the state was left is down still, and who had ended then may go on.
+    fn open(&'static self, app: &Arc<Shared>) -> Result<()> {
+        // A step that was read in may have to be made again.
+        app.uses_caches.store(true, Relaxed);
+        let valve = self.valve(app)?;
+        let Some(_opening) = valve.opening() else { return Ok(()) };
+        let down = app.state.outside(|txn| {
+            let (mut rows, mut down) = (Rows::new(self.name, &app.state, txn), None);
+            for dependency in self.dependencies {
+                let mut row = rows.read(dependency.name())?;
+                row.has_ended = false;
+                rows.write(dependency.name(), &row)?;
+                down = down.or(row.down);
             }
+            Ok(down)
+        })?;
+        if let Some(down) = down.filter(|_| self.pauses) {
+            valve.was_down(app, &down.source);
         }
-        let (weak, watched) = (Arc::downgrade(app), Arc::downgrade(valve));
+        let (weak, watched) = (Arc::downgrade(app), Arc::downgrade(&valve));
         app.on_end(Box::new(move |job| {
             let (Some(app), Some(valve)) = (weak.upgrade(), watched.upgrade()) else { return };
-            for dependency in
-                self.dependencies.iter().filter(|dependency| valve.is_beaten_by(dependency.name(), job))
-            {
-                app.employ(self.ended(app.clone(), valve.clone(), dependency));
+            for dependency in self.dependencies {
+                if valve.has_no_more_beats(dependency.name(), job) {
+                    app.employ(self.ended(app.clone(), valve.clone(), dependency));
+                }
             }
         }));
         Ok(())

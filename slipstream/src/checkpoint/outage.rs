@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which dependencies are down, and how far behind each is; shown as the longest of these, in hours, minutes and seconds.
 ///
-/// [`Checkpoint::check_pulse`](crate::Checkpoint::check_pulse) returns it.
+/// [`Checkpoint::check_pulse`](crate::Checkpoint::check_pulse) returns it, and a handler that is `after` checkpoints can take
+/// it as an argument: all that is down by any of them, also if nothing is.
 ///
 /// ```
 /// use slipstream::prelude::*;
@@ -33,8 +34,22 @@ impl Downtime {
         self.0.insert(dependency, behind);
     }
 
+    /// Whatever is down in one or the other.
+    pub(super) fn and(mut self, other: Downtime) -> Self {
+        for (dependency, behind) in other.0 {
+            let longest = self.0.entry(dependency).or_default();
+            *longest = behind.max(*longest);
+        }
+        self
+    }
+
     pub(super) fn if_any(self) -> Option<Self> {
         Some(self).filter(|downtime| !downtime.0.is_empty())
+    }
+
+    /// Whether anything is down.
+    pub fn is_any(&self) -> bool {
+        !self.0.is_empty()
     }
 
     /// How far a dependency is behind, if it is down.

@@ -18,6 +18,9 @@ const CHECKPOINTS: &str = "slipstream/checkpoints";
 pub(super) struct Row {
     /// The latest heartbeat.
     pub(super) beat: Option<i64>,
+    /// Whether its source has come to its end in this run of the app.
+    #[serde(default)]
+    pub(super) has_ended: bool,
     pub(super) down: Option<Down>,
 }
 
@@ -102,7 +105,7 @@ impl<'a> Rows<'a> {
 }
 
 /// The row of a dependency; with no name, that of the pulse.
-pub(super) fn row(checkpoint: &str, dependency: &str) -> Vec<u8> {
+fn row(checkpoint: &str, dependency: &str) -> Vec<u8> {
     let mut row = store::prefix(CHECKPOINTS);
     row.extend(checkpoint.as_bytes());
     row.push(0);
@@ -110,7 +113,7 @@ pub(super) fn row(checkpoint: &str, dependency: &str) -> Vec<u8> {
     row
 }
 
-pub(super) fn decode(checkpoint: &str, stored: &[u8]) -> Result<Row> {
+fn decode(checkpoint: &str, stored: &[u8]) -> Result<Row> {
     MessagePack::decode(stored).map_err(|_| damaged(checkpoint))
 }
 

@@ -1,42 +1,75 @@
 //! What an app keeps for a checkpoint beside its state: whether the dependent is paused, and who beats for whom.
 
+use super::{Error, ErrorKind, Result};
 use crate::gate::Gate;
-use crate::scope::{Shared, Whereabouts};
+use crate::scope::Shared;
 use crate::steps::{Item, Receives, State, Txn};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Holds the dependent's source back, and lets it go on, when the step ends that says so.
 pub(super) struct Valve {
     /// The reason that the gate is paused for.
     checkpoint: &'static str,
+    is_open: Mutex<bool>,
     inner: Mutex<Inner>,
-    is_old: AtomicBool,
 }
 
 #[derive(Default)]
 struct Inner {
+    /// The source whose pulse is checked, once it is known.
+    dependent: Option<String>,
     gate: Option<Arc<Gate>>,
     is_paused: bool,
-    /// The handler and the source that beat for each dependency.
-    beats: BTreeMap<&'static str, (String, String)>,
+    /// Who beats for each dependency.
+    beats: BTreeMap<&'static str, Vec<Beater>>,
+}
+
+struct Beater {
+    handler: String,
+    source: String,
+    has_ended: bool,
 }
 
 impl Valve {
     pub(super) fn new(checkpoint: &'static str) -> Self {
-        Valve { checkpoint, inner: Mutex::default(), is_old: AtomicBool::new(false) }
+        Valve { checkpoint, is_open: Mutex::default(), inner: Mutex::default() }
     }
 
-    /// Whether this app has never asked before.
-    pub(super) fn is_new(&self) -> bool {
-        !self.is_old.swap(true, AcqRel)
+    /// For who uses it first in this app; all others wait until that one is done.
+    pub(super) fn opening(&self) -> Option<MutexGuard<'_, bool>> {
+        let mut is_open = self.is_open.lock().unwrap_or_else(PoisonError::into_inner);
+        (!std::mem::replace(&mut *is_open, true)).then_some(is_open)
     }
 
     /// This source is the dependent.
-    pub(super) fn watch(&self, app: &Shared, source: &str) {
+    pub(super) fn watch(&self, app: &Shared, checkpoint: &str, source: &str) -> Result<()> {
         let mut inner = self.inner();
-        inner.gate.get_or_insert_with(|| app.gates.of(source));
+        match &inner.dependent {
+            Some(known) if known == source => Ok(()),
+            Some(known) => {
+                let text = format!(
+                    "the checkpoint `{checkpoint}` is that of `{known}`: for `{source}` there must be another, since it \
+                     is paused, and gone back in, apart"
+                );
+                Err(Error::new(ErrorKind::Misuse, text))
+            }
+            None => {
+                inner.dependent = Some(source.to_owned());
+                inner.holds(app.gates.of(source), self.checkpoint);
+                Ok(())
+            }
+        }
+    }
+
+    /// This source was paused when the state was left.
+    pub(super) fn was_down(&self, app: &Shared, source: &str) {
+        let mut inner = self.inner();
+        if inner.gate.is_none() {
+            inner.gate = Some(app.gates.of(source));
+        }
+        drop(inner);
+        self.set(true);
     }
 
     pub(super) fn pause(self: &Arc<Self>, state: &State, txn: &mut Txn) {
@@ -47,7 +80,7 @@ impl Valve {
         state.tell_onlookers(txn, self.clone(), Item::Volatile(Box::new(false)));
     }
 
-    pub(super) fn set(&self, paused: bool) {
+    fn set(&self, paused: bool) {
         let mut inner = self.inner();
         if let Some(gate) = inner.gate.clone()
             && std::mem::replace(&mut inner.is_paused, paused) != paused
@@ -57,18 +90,42 @@ impl Valve {
     }
 
     /// A handler beats for a dependency.
-    pub(super) fn beats(&self, dependency: &'static str, here: &Whereabouts) {
+    pub(super) fn beats(&self, dependency: &'static str, handler: &str, source: &str) {
         let mut inner = self.inner();
-        inner.beats.entry(dependency).or_insert_with(|| (here.handler.to_string(), here.source.to_string()));
+        let beaters = inner.beats.entry(dependency).or_default();
+        if !beaters.iter().any(|known| known.handler == handler && known.source == source) {
+            let (handler, source) = (handler.to_owned(), source.to_owned());
+            beaters.push(Beater { handler, source, has_ended: false });
+        }
     }
 
-    /// Whether it is this handler, or this source, that beats for a dependency.
-    pub(super) fn is_beaten_by(&self, dependency: &str, job: &str) -> bool {
-        self.inner().beats.get(dependency).is_some_and(|(handler, source)| handler == job || source == job)
+    /// A handler, or the lane of a source, has come to its end: whether it was the last that beats for a dependency.
+    pub(super) fn has_no_more_beats(&self, dependency: &str, job: &str) -> bool {
+        let mut inner = self.inner();
+        let Some(beaters) = inner.beats.get_mut(dependency) else { return false };
+        let mut is_one = false;
+        for beater in beaters.iter_mut().filter(|beater| beater.handler == job || beater.source == job) {
+            is_one |= !beater.has_ended;
+            beater.has_ended = true;
+        }
+        is_one && beaters.iter().all(|beater| beater.has_ended)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// It is this gate: a pause goes over to it.
+    fn holds(&mut self, gate: Arc<Gate>, reason: &'static str) {
+        if let Some(before) = self.gate.replace(gate.clone())
+            && self.is_paused
+            && !Arc::ptr_eq(&before, &gate)
+        {
+            gate.pause(reason);
+            before.resume(reason);
+        }
     }
 }
 

@@ -38,6 +38,7 @@ use std::time::Duration;
 /// | `kafka.*` | librdkafka's settings, verbatim | librdkafka's |
 /// | `avro.registry.url` | the schema registry that topics with the codec `Avro` use | none |
 /// | `avro.registry.auth` | `USER:PASSWORD` for it | none |
+/// | `avro.registry.ca` | a PEM file with the only certificates by which an `https` one is believed | Mozilla's |
 /// | `avro.registry.subject` | how subjects are named: `topic`, `record` or `topic-record` | `topic` |
 /// | `avro.registry.register` | whether schemas that are missing there are registered: `true` or `false` | `true` |
 /// | `topics.create` | whether topics that are missing are made: `true` or `false`, which makes them preflight errors | `true` |
@@ -65,7 +66,7 @@ pub struct Config {
 }
 
 /// The names that have no part of the user's in them.
-pub(crate) const KNOWN: [&str; 13] = [
+pub(crate) const KNOWN: [&str; 14] = [
     "app.id",
     "state.dir",
     "state.durability",
@@ -75,6 +76,7 @@ pub(crate) const KNOWN: [&str; 13] = [
     "shutdown.timeout.ms",
     "avro.registry.url",
     "avro.registry.auth",
+    "avro.registry.ca",
     "avro.registry.subject",
     "avro.registry.register",
     "topics.create",

@@ -22,7 +22,7 @@ pub struct Beside;
     message = "a handler of this source cannot take a `{Self}`",
     label = "the source yields `{T}`",
     note = "an argument is the message itself (of a topic: the value, the `Record`, or `(key, value)`), or one of \
-            `State<T>`, `Key<K>`, `EventTime`, `Headers`, `Ctx`"
+            `State<T>`, `Key<K>`, `EventTime`, `Headers`, `Downtime`, `Ctx`"
 )]
 pub trait Argument<T, D, M>: Sized {
     /// Looks at the message without taking it; `None` if the argument is the message, which is taken when all others

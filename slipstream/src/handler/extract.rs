@@ -169,14 +169,18 @@ where
     }
 }
 
+/// The time of a record; one without is as old as its reading.
+pub(super) fn event_time(about: &About, step: &Step) -> DateTime<Utc> {
+    let time = about.timestamp.and_then(DateTime::from_timestamp_millis);
+    time.unwrap_or_else(|| step.app().clock.now())
+}
+
 impl<T, D, M> Argument<T, D, (Beside, M)> for EventTime
 where
     Message<T, D>: Described<M>,
 {
     fn look(message: &Message<T, D>, step: &Step) -> Result<Option<Self>> {
-        // A record without a timestamp is as old as its reading.
-        let time = message.about().timestamp.and_then(DateTime::from_timestamp_millis);
-        Ok(Some(EventTime(time.unwrap_or_else(|| step.app().clock.now()))))
+        Ok(Some(EventTime(event_time(message.about(), step))))
     }
 
     fn take(message: &mut Message<T, D>, _: Option<fn(&T) -> T>, step: &Step) -> Result<Self> {

@@ -70,6 +70,8 @@ struct Reader {
     closed: AtomicBool,
     /// The partitions that are to be read from elsewhere.
     sought: Mutex<Vec<u32>>,
+    /// Those that the group gives it from now on, if it has changed its mind.
+    given: Mutex<Option<Vec<u32>>>,
     /// Keeps one ring until it is heard, so that an append is not missed between looking and waiting.
     bell: Notify,
 }
@@ -91,6 +93,16 @@ impl MemoryLog {
     /// Everything that was written to a topic, in the order of arrival.
     pub(crate) fn contents(&self, topic: &str) -> Vec<Incoming> {
         self.shared.lock().topics.get(topic).map(|topic| topic.arrivals.clone()).unwrap_or_default()
+    }
+
+    /// Whoever reads a topic has these of its partitions from now on, as if others of its group had the rest.
+    pub(crate) fn assign(&self, topic: &str, partitions: &[u32]) {
+        let mut state = self.shared.lock();
+        let readers = state.topic(topic, self.shared.default_partitions).readers.iter();
+        for reader in readers.filter_map(Weak::upgrade).collect::<Vec<_>>() {
+            *lock(&reader.given) = Some(partitions.to_vec());
+            reader.bell.notify_one();
+        }
     }
 
     fn append(&self, record: Outgoing) -> Result<Written> {
@@ -177,7 +189,8 @@ impl Log for MemoryLog {
             }
             let (group, topic) = (group.to_owned(), topic.clone());
             let (closed, bell) = (AtomicBool::new(false), Notify::new());
-            readers.push(Arc::new(Reader { group, topic, closed, sought: Mutex::default(), bell }));
+            let (sought, given) = (Mutex::default(), Mutex::default());
+            readers.push(Arc::new(Reader { group, topic, closed, sought, given, bell }));
         }
         for reader in &readers {
             let weak = Arc::downgrade(reader);
@@ -203,8 +216,8 @@ impl Log for MemoryLog {
         0
     }
 
-    fn room(&self) -> usize {
-        usize::MAX
+    fn has_room(&self) -> bool {
+        true
     }
 
     fn largest(&self) -> usize {
@@ -280,6 +293,8 @@ struct Cursor {
     /// By partition, where reading began, and the epoch of what is read now.
     starts: Vec<i64>,
     epochs: Vec<u32>,
+    /// By partition, whether it is ours.
+    ours: Vec<bool>,
     position: Position,
 }
 
@@ -300,6 +315,9 @@ async fn read(
     let all = (0..cursor.next.len() as u32).collect();
     let mut going = send(&reader, &deliver, Delivery::Assigned(all)).await;
     while going {
+        if let Some(ours) = cursor.take_up(&reader) {
+            going = send(&reader, &deliver, Delivery::Assigned(ours)).await;
+        }
         if let Err(error) = cursor.seek(&shared, &reader) {
             send(&reader, &deliver, Delivery::Failed(error)).await;
             return;
@@ -377,9 +395,22 @@ impl Cursor {
             next.push(start);
             epochs.push(known.epoch);
         }
-        let told = vec![None; next.len()];
+        let (told, ours) = (vec![None; next.len()], vec![true; next.len()]);
         let (starts, position) = (next.clone(), subscription.position.clone());
-        Ok(Cursor { arrival: 0, next, told, starts, epochs, position })
+        Ok(Cursor { arrival: 0, next, told, starts, epochs, ours, position })
+    }
+
+    /// Takes note of a change in the group: what comes back is read from where its positions are.
+    fn take_up(&mut self, reader: &Reader) -> Option<Vec<u32>> {
+        let given = lock(&reader.given).take()?;
+        for (partition, was) in self.ours.iter_mut().enumerate() {
+            let is = given.contains(&(partition as u32));
+            if is && !std::mem::replace(was, is) {
+                lock(&reader.sought).push(partition as u32);
+            }
+            *was = is;
+        }
+        Some((0..self.ours.len() as u32).filter(|partition| self.ours[*partition as usize]).collect())
     }
 
     /// Goes to where the positions are now, in the partitions that were sought.
@@ -412,7 +443,7 @@ impl Cursor {
             }
             self.arrival += 1;
             let next = &mut self.next[record.partition as usize];
-            if record.offset == *next {
+            if record.offset == *next && self.ours[record.partition as usize] {
                 *next += 1;
                 let epoch = self.epochs[record.partition as usize];
                 records.push(Incoming { epoch, ..record.clone() });
@@ -421,7 +452,7 @@ impl Cursor {
         let mut ends = Vec::new();
         for (partition, places) in topic.partitions.iter().enumerate() {
             let end = places.len() as i64;
-            if self.next[partition] == end && self.told[partition] != Some(end) {
+            if self.ours[partition] && self.next[partition] == end && self.told[partition] != Some(end) {
                 self.told[partition] = Some(end);
                 ends.push((partition as u32, end));
             }

@@ -152,8 +152,8 @@ impl Inner {
     fn whereabouts(&self) -> Whereabouts {
         let branch = &self.branches[self.active.load(Relaxed)];
         let track = branch.track.as_ref().map(|track| track.lock().unwrap_or_else(PoisonError::into_inner));
-        let at = track.and_then(|track| track.last());
-        Whereabouts { handler: self.about.name.clone(), source: branch.source.clone(), at }
+        let begins = track.map(|track| track.begins(&self.app.state)).unwrap_or_default();
+        Whereabouts { handler: self.about.name.clone(), source: branch.source.clone(), begins }
     }
 
     /// How many messages lie in pipes that ask for more all the same.
@@ -227,6 +227,11 @@ impl Step {
 
     pub(crate) fn source(&self) -> &str {
         &self.here().source
+    }
+
+    /// What was left for the arguments of a call.
+    pub(crate) fn left<T: Clone + 'static>(&self) -> Option<T> {
+        self.inner.gathered.left()
     }
 
     /// Where the lane's task runs.

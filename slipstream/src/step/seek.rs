@@ -1,6 +1,7 @@
 //! Seeks, as a lane's step makes them and as it meets those of others.
 
 use super::{Interrupt, Step};
+use crate::steps::Goal;
 
 impl Step {
     /// Whether a seek has moved the position of the message in hand, or of what was pulled before it.
@@ -15,7 +16,7 @@ impl Step {
         self.counts().left.add(count.into());
         self.counts().superseded.add(count.into());
         let others = self.track().map_or_else(Vec::new, |mut track| track.drop_pulled(&self.inner.app.state));
-        let others: Vec<_> = others.into_iter().map(|partition| (partition, None)).collect();
+        let others: Vec<_> = others.into_iter().map(|partition| (partition, Goal::Stay)).collect();
         if !others.is_empty() {
             let app = &self.inner.app;
             if let Err(error) = app.seek_now(self.source(), &others) {

@@ -32,7 +32,8 @@ struct Partition {
     row: RowKey,
     /// What was done before this lane opened, once that was looked up.
     done: Option<Place>,
-    /// The offset behind all that was pulled.
+    /// The first offset that was pulled, and the one behind all that was.
+    first: i64,
     next: i64,
     /// The epoch that records must have to be taken, once anything was sought.
     epoch: Option<u32>,
@@ -90,6 +91,9 @@ impl Track {
         if at.offset < partition.next {
             return false;
         }
+        if partition.next == i64::MIN {
+            partition.first = at.offset;
+        }
         partition.next = at.offset + 1;
         match self.pulled.iter_mut().find(|pulled| pulled.partition == at.partition) {
             Some(pulled) => *pulled = at,
@@ -128,6 +132,7 @@ impl Track {
         self.partitions.entry(partition).or_insert_with(|| Partition {
             row: place_row(source, handler, partition),
             done: None,
+            first: i64::MIN,
             next: i64::MIN,
             epoch: None,
         })
@@ -153,6 +158,24 @@ impl Track {
 
     pub(crate) fn last(&self) -> Option<At> {
         self.last
+    }
+
+    /// In each partition the first message of which the one in hand may be made: itself if nothing else was pulled since the
+    /// position last moved, else where that is.
+    pub(crate) fn begins(&self, state: &State) -> Vec<(u32, i64)> {
+        let begins = |at: &At| {
+            let known = self.partitions.get(&at.partition).filter(|_| self.count > 1);
+            let place = |known: &Partition| {
+                // An error has been seen where the record was pulled. No position has moved yet: then all is in hand.
+                state.place(&known.row).ok().flatten().map_or(known.first, |place| place.offset)
+            };
+            (at.partition, known.map_or(at.offset, place).min(at.offset))
+        };
+        match self.pulled.as_slice() {
+            // After a yield, which has moved the position.
+            [] => self.last.iter().map(|at| (at.partition, at.offset)).collect(),
+            pulled => pulled.iter().map(begins).collect(),
+        }
     }
 
     /// How many yields of the message in hand were done before this lane opened.

@@ -28,6 +28,7 @@ pub(crate) use lanes::Pending;
 pub(crate) use place::{INDEXES, RESERVED, parse_place, place_row, resume_row};
 pub(crate) use queue::{Item, Queue, Receives};
 pub(crate) use scan::{Scan, after};
+pub(crate) use seek::Goal;
 pub(crate) use state::{End, State};
 pub(crate) use still::Still;
 pub(crate) use txn::Txn;

@@ -13,11 +13,22 @@ use super::value::{Place, Value};
 use crate::store::RowKey;
 use std::collections::BTreeMap;
 
+/// Where a seek goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// Backward, where a handler is beyond it: each one to the lesser of its own position and this. Forward, where none is:
+    /// each one to this.
+    To(i64),
+    /// Backward only: who is not beyond it stays.
+    BackTo(i64),
+    /// Nobody moves, and what is in hand comes again.
+    Stay,
+}
+
 /// What a step moves when it ends.
 pub(super) struct Seek {
     rows: Vec<Sought>,
-    /// `None`: nobody moves, and what is in hand comes again.
-    to: Option<i64>,
+    goal: Goal,
 }
 
 struct Sought {
@@ -29,14 +40,11 @@ struct Sought {
 }
 
 impl Protocol {
-    /// Moves the positions of a partition's handlers, when the step ends.
-    ///
-    /// Backward, where a handler is beyond the target: each one to the lesser of its own position and the target. Forward,
-    /// where none is: each one to the target. It does not ask who holds these rows: such a step is superseded anyway.
-    pub(crate) fn seek(&self, txn: &mut Txn, rows: &[RowKey], to: Option<i64>) {
+    /// Moves the positions of a partition's handlers, when the step ends. It does not ask who holds these rows: such a step is superseded anyway.
+    pub(crate) fn seek(&self, txn: &mut Txn, rows: &[RowKey], goal: Goal) {
         self.begin_epoch(txn);
         let sought = |row: &RowKey| Sought { hash: self.hash(row), row: row.clone(), stored: None };
-        txn.seeks.push(Seek { rows: rows.iter().map(sought).collect(), to });
+        txn.seeks.push(Seek { rows: rows.iter().map(sought).collect(), goal });
     }
 
     /// Looks up where it is what the step seeks, in memory or in the store, after [`Outcome::Unknown`](super::protocol::Outcome::Unknown).
@@ -84,7 +92,7 @@ impl Protocol {
     /// been done then.
     pub(super) fn end_seeks(&self, txn: &mut Txn, shards: &mut Locked<'_>) -> bool {
         let mut moved: BTreeMap<RowKey, (u64, Option<Place>)> = BTreeMap::new();
-        for Seek { rows, to } in &txn.seeks {
+        for Seek { rows, goal } in &txn.seeks {
             for row in rows {
                 if moved.contains_key(&row.row) {
                     continue;
@@ -92,10 +100,11 @@ impl Protocol {
                 let Some(place) = self.own_or_ended(txn, row, shards) else { return false };
                 moved.insert(row.row.clone(), (row.hash, place));
             }
-            let Some(to) = to else { continue };
+            let (Goal::To(to) | Goal::BackTo(to)) = goal else { continue };
             let offset = |row: &Sought| Some(moved.get(&row.row)?.1?.offset);
             let furthest = rows.iter().filter_map(offset).max();
-            let is_backward = furthest.is_some_and(|furthest| *to < furthest) && !planted(Fault::Lags);
+            let is_backward = matches!(goal, Goal::BackTo(_))
+                || furthest.is_some_and(|furthest| *to < furthest) && !planted(Fault::Lags);
             for row in rows {
                 let Some((_, place)) = moved.get_mut(&row.row) else { continue };
                 // Who has no position yet goes on having none.

@@ -5,6 +5,7 @@ use super::lanes::RECOVERED;
 use super::protocol::{Ended, Lookup, Outcome, Protocol};
 use super::queue::{Item, Queue, Receives};
 use super::scan::{Pages, Scan};
+use super::seek::Goal;
 use super::still::Still;
 use super::txn::Txn;
 use super::value::{Place, Value};
@@ -235,8 +236,8 @@ impl State {
     }
 
     /// Moves the positions of a partition's handlers when the step ends, as [`Protocol::seek`] says.
-    pub(crate) fn seek(&self, txn: &mut Txn, rows: &[RowKey], to: Option<i64>) {
-        self.protocol.seek(txn, rows, to);
+    pub(crate) fn seek(&self, txn: &mut Txn, rows: &[RowKey], goal: Goal) {
+        self.protocol.seek(txn, rows, goal);
     }
 
     /// How many seeks there have been.

@@ -67,6 +67,37 @@ impl Broker {
         App::new().log(Arc::new(self.log.clone())).store(self.store.clone())
     }
 
+    /// Gives the app that reads a topic these of its partitions, as if others of its group had the rest; at its next start it
+    /// has all of them again.
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing::{Broker, Output};
+    /// static WORDS: Topic<u32, u64> = Topic::new("words").partitions(2).start(Start::Earliest);
+    /// static SEEN: Output<u32> = Output::new("seen");
+    ///
+    /// #[handle(source = WORDS, sink = [SEEN])]
+    /// fn look(record: Record<u32, u64>) -> u32 { record.partition() }
+    ///
+    /// let broker = Broker::new();
+    /// let app = broker.app().handler(look).start().await?;
+    /// broker.assign(&WORDS, [1]);
+    /// app.quiet().await;
+    /// for key in 0..9 {
+    ///     app.scope(WORDS.send((key, 0))).await?;
+    /// }
+    /// app.quiet().await;
+    /// assert!(app.drain(&SEEN)?.iter().all(|partition| *partition == 1));
+    /// broker.assign(&WORDS, [0, 1]);
+    /// app.quiet().await;
+    /// assert!(app.drain(&SEEN)?.iter().all(|partition| *partition == 0));
+    /// # Ok(()) });
+    /// ```
+    pub fn assign<K, V, C>(&self, topic: &Topic<K, V, C>, partitions: impl IntoIterator<Item = u32>) {
+        self.log.assign(topic.name(), &partitions.into_iter().collect::<Vec<_>>());
+    }
+
     /// All records of a topic: by partition, then in order.
     ///
     /// ```

@@ -4,6 +4,7 @@ use super::Topic;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::check_bounds;
 use crate::scope::{self, Current};
+use crate::steps::Goal;
 
 impl<K, V, C> Topic<K, V, C> {
     /// Moves the handlers that read the topic to these offsets, by partition: inside of a handler when its step ends, with
@@ -60,6 +61,48 @@ impl<K, V, C> Topic<K, V, C> {
     /// # Cancel safety
     /// A seek whose future is dropped has been made, or has not; never a part of it.
     pub async fn seek(&self, to: impl IntoIterator<Item = (u32, i64)>) -> Result<()> {
+        self.go(to, Goal::To).await
+    }
+
+    /// Moves the handlers that are beyond these offsets back to them; who is not as far stays where it is, also where that is
+    /// every one. It is what a checkpoint's `on_recovery` needs: several may go back in one topic, and none must pass over
+    /// what another goes back to. Else it is as [`seek`](Topic::seek).
+    ///
+    /// ```
+    /// # slipstream::doc_test(async {
+    /// use slipstream::prelude::*;
+    /// use slipstream::testing::{self, Output};
+    /// static NUMBERS: Topic<String, u64> = Topic::new("numbers").start(Start::Earliest);
+    /// static SEEN: Output<u64> = Output::new("seen");
+    ///
+    /// #[handle(source = NUMBERS, sink = [SEEN])]
+    /// fn look(n: u64) -> u64 { n }
+    ///
+    /// let app = testing::app().handler(look).start().await?;
+    /// for n in 0..4 {
+    ///     app.scope(NUMBERS.send(("key".to_owned(), n))).await?;
+    /// }
+    /// app.quiet().await;
+    /// app.pause("numbers", "so that nothing is read in between")?;
+    /// app.scope(NUMBERS.seek_back([(0, 1)])).await?;
+    /// app.scope(NUMBERS.seek_back([(0, 3)])).await?;
+    /// app.drain(&SEEN)?;
+    /// app.resume("numbers", "so that nothing is read in between")?;
+    /// app.quiet().await;
+    /// assert_eq!(app.drain(&SEEN)?, [1, 2, 3]);
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    /// As [`seek`](Topic::seek).
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub async fn seek_back(&self, to: impl IntoIterator<Item = (u32, i64)>) -> Result<()> {
+        self.go(to, Goal::BackTo).await
+    }
+
+    async fn go(&self, to: impl IntoIterator<Item = (u32, i64)>, goal: fn(i64) -> Goal) -> Result<()> {
         let to: Vec<(u32, i64)> = to.into_iter().collect();
         let Current { app, step } = scope::current(|| format!("the topic `{}`", self.name()))?;
         if !app.is_read(self.name()) {
@@ -78,7 +121,7 @@ impl<K, V, C> Topic<K, V, C> {
         checked
             .await
             .map_err(|error| Error::caused(ErrorKind::Log, "the app ended before the seek", error))??;
-        let targets: Vec<_> = to.iter().map(|(partition, offset)| (*partition, Some(*offset))).collect();
+        let targets: Vec<_> = to.iter().map(|(partition, offset)| (*partition, goal(*offset))).collect();
         match step {
             None => app.seek_now(self.name(), &targets),
             Some(step) => {

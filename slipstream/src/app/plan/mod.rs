@@ -117,7 +117,7 @@ fn fixed(need: &Need) -> Option<(Kind, &'static str)> {
         Need::Topic(named) => Some((Kind::Topic, named.name)),
         Need::Cache(named) => Some((Kind::Cache, named.name)),
         Need::Channel(named) => Some((Kind::Channel, named.name)),
-        Need::State { .. } => None,
+        Need::State { .. } | Need::Checkpoint(_) => None,
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Settings {
     pub(super) url: String,
     /// `USER:PASSWORD`.
     auth: Option<String>,
+    /// A file with the certificates that its own must be issued by.
+    pub(super) authority: Option<String>,
     subject: Subject,
     pub(super) register: bool,
 }
@@ -45,8 +47,12 @@ impl Settings {
             Some("false") => false,
             Some(_) => return wrong("avro.registry.register", "is `true` or `false`"),
         };
+        let authority = config.get("avro.registry.ca").map(str::to_owned);
+        if authority.is_some() && scheme != "https" {
+            return wrong("avro.registry.ca", "is for an `avro.registry.url` that begins with `https`");
+        }
         let url = format!("{scheme}://{}", host.trim_end_matches('/'));
-        Ok(Some(Settings { url, auth, subject, register }))
+        Ok(Some(Settings { url, auth, authority, subject, register }))
     }
 
     /// The subject of a topic's values.

@@ -4,7 +4,9 @@
 #[cfg(feature = "kafka")]
 mod backlog;
 mod checking;
+mod checkpoints;
 mod counting;
+mod endpoint;
 mod filling;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -52,8 +54,12 @@ async fn main(args: Vec<String>) -> Result<()> {
             counting::run(dir, Path::new(notes), [pool.parse()?, parted.parse()?, feed.parse()?]).await
         }
         ["judge", dir] => checking::run(dir).await,
+        ["endpoint", plant] => endpoint::run(plant).await,
         ["fill", dir, notes] => filling::run(dir, Path::new(notes)).await,
         ["filled", dir] => filling::check(dir).await,
+        ["checkpoints", first, many, seconds, plant @ ..] => {
+            checkpoints::run(first.parse()?, many.parse()?, secs(seconds.parse()?), plant).await
+        }
         #[cfg(feature = "kafka")]
         ["kafka", rest @ ..] => kafka::run(rest).await,
         #[cfg(feature = "kafka")]
@@ -61,7 +67,7 @@ async fn main(args: Vec<String>) -> Result<()> {
         #[cfg(feature = "kafka")]
         ["backlog", rest @ ..] => backlog::run(rest).await,
         _ => Err(Error::msg(
-            "`kafka ..`, `poison ..`, `backlog ..`, `count DIR NOTES END END END`, `judge DIR`, `fill DIR NOTES` or `filled DIR`",
+            "`kafka ..`, `poison ..`, `backlog ..`, `checkpoints SEED MANY SECONDS [PLANT]`, `count DIR NOTES END END END`, `endpoint PLANT`, `judge DIR`, `fill DIR NOTES` or `filled DIR`",
         )),
     }
 }

@@ -1,6 +1,7 @@
 //! Seeks: what they move by the oracle.
 
 use super::{Truth, World, place_row};
+use crate::steps::seek::Goal;
 
 impl Truth {
     /// An actor is here.
@@ -19,7 +20,7 @@ impl World {
     /// A step of this actor is to move the handlers of a source when it ends.
     pub(super) fn stage_seek(&mut self, index: usize, source: u8, to: i64) {
         let rows: Vec<_> = self.readers(source).into_iter().map(place_row).collect();
-        self.protocol.seek(&mut self.actors[index].txn, &rows, Some(to));
+        self.protocol.seek(&mut self.actors[index].txn, &rows, Goal::To(to));
     }
 
     /// The oracle: where everybody is after a seek.

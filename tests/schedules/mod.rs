@@ -1,0 +1,29 @@
+//! Random schedules over checkpoints, on a stopped clock: `chaos checkpoints` runs many of them, and the behaviour tests a
+//! few.
+//!
+//! Events of three partitions are enriched by two streams, which are silent, late, flapping, down together or at their end,
+//! while the app is aborted and started again, its partitions come and go, and callbacks fail, panic and hang. What an event
+//! was enriched with in the end is what its record in the topic `done` says; whether that is right is judged by nothing that
+//! the checkpoints say.
+
+mod app;
+mod play;
+
+pub use play::{CRASHES, Outcome, Plant, crash, random};
+
+/// Numbers that depend on a seed only.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// The next number below a bound.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
