@@ -18,7 +18,9 @@ fn wired<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wired"));
     // Whatever the tests themselves are given.
     let given = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SLIPSTREAM_"));
-    given.for_each(|(name, _)| drop(command.env_remove(name)));
+    for (name, _) in given {
+        command.env_remove(name);
+    }
     command.args(arguments).current_dir(dir.path()).env("SLIPSTREAM_LOG", "error");
     Run { dir, command }
 }
