@@ -13,6 +13,7 @@ mod cache_codecs;
 mod caches;
 mod channels;
 mod checkpoints;
+mod commands;
 mod common;
 mod drains;
 mod exactness;

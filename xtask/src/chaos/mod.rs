@@ -6,6 +6,7 @@ mod backlog;
 mod broker;
 mod corruption;
 mod disk_full;
+mod endpoint;
 mod kafka_kill;
 mod members;
 mod poison;
@@ -34,8 +35,17 @@ const ALONE: Builds = Builds {
 };
 const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, kafka: builds::KAFKA, library: builds::KAFKA };
 
-pub(crate) const NAMES: [&str; 8] =
-    ["state-kill", "corruption", "disk-full", "kafka-kill", "broker", "poison", "backlog", "members"];
+pub(crate) const NAMES: [&str; 9] = [
+    "state-kill",
+    "corruption",
+    "disk-full",
+    "endpoint",
+    "kafka-kill",
+    "broker",
+    "poison",
+    "backlog",
+    "members",
+];
 
 /// How it came out; an error is for what could not even be tried.
 pub(crate) enum Verdict {
@@ -77,6 +87,7 @@ fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
         "state-kill" => state_kill::run,
         "corruption" => corruption::run,
         "disk-full" => disk_full::run,
+        "endpoint" => endpoint::run,
         "broker" => broker::run,
         "kafka-kill" => kafka_kill::run,
         "poison" => poison::run,
