@@ -12,6 +12,9 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool> {
     let target = name.replace('-', "_");
     let mut cargo = machine::cargo(&["bench", "-p", "slipstream-tests", "--bench", &target]);
     let broker = if ON_A_BROKER.contains(&name) { Some(kafka::start()?) } else { None };
+    if name == "avro" {
+        cargo.args(["--features", "avro"]);
+    }
     if let Some(broker) = &broker {
         cargo.args(["--features", "kafka"]).env("SLIPSTREAM_TEST_KAFKA", &broker.address);
     }

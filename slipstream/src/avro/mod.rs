@@ -14,11 +14,11 @@ mod walk;
 use crate::codec::{AtWork, Codec, Opened, Opening};
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use bytes::Bytes;
+use hashbrown::HashMap;
 use known::Known;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::TypeId;
-use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 

@@ -18,7 +18,8 @@ const VALUES: usize = 1 << 20;
 /// How many values one datum may have that take no bytes, as nulls of an array: nothing else bounds these.
 const EMPTY: usize = 1024;
 
-/// Why bytes are no datum. It has names of the schema, and nothing of the bytes.
+/// Why bytes are no datum. It has names of the schema, and nothing of the bytes. On its way it is boxed, so that what
+/// finds nothing returns one word.
 #[derive(Debug, PartialEq)]
 pub(super) struct Unfit {
     at: usize,
@@ -42,10 +43,10 @@ impl fmt::Display for Unfit {
 pub(super) fn check(shape: &Shape, bytes: &[u8]) -> Result<(), Unfit> {
     let mut walk = Walk { shape, bytes, at: 0, values: 0, empty: 0 };
     if bytes.len() > BYTES {
-        return Err(walk.unfit("it has more than 16 MiB"));
+        return Err(*walk.unfit("it has more than 16 MiB"));
     }
-    walk.value(0, 0)?;
-    if walk.at < bytes.len() { Err(walk.unfit("bytes are left over")) } else { Ok(()) }
+    walk.value(0, 0).map_err(|unfit| *unfit)?;
+    if walk.at < bytes.len() { Err(*walk.unfit("bytes are left over")) } else { Ok(()) }
 }
 
 struct Walk<'a> {
@@ -57,11 +58,11 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn unfit(&self, why: &'static str) -> Unfit {
-        Unfit { at: self.at, fields: Vec::new(), why }
+    fn unfit(&self, why: &'static str) -> Box<Unfit> {
+        Box::new(Unfit { at: self.at, fields: Vec::new(), why })
     }
 
-    fn value(&mut self, node: usize, depth: usize) -> Result<(), Unfit> {
+    fn value(&mut self, node: usize, depth: usize) -> Result<(), Box<Unfit>> {
         let start = self.at;
         self.parts(node, depth)?;
         self.values += 1;
@@ -74,7 +75,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn parts(&mut self, node: usize, depth: usize) -> Result<(), Unfit> {
+    fn parts(&mut self, node: usize, depth: usize) -> Result<(), Box<Unfit>> {
         if depth > DEPTH {
             return Err(self.unfit("it is nested too deeply"));
         }
@@ -118,7 +119,10 @@ impl<'a> Walk<'a> {
     }
 
     /// The items of an array or of a map: blocks with their counts, the last one empty.
-    fn blocks(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Unfit>) -> Result<(), Unfit> {
+    fn blocks(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<(), Box<Unfit>>,
+    ) -> Result<(), Box<Unfit>> {
         loop {
             let count = self.long()?;
             // A count below zero is followed by the length of the block.
@@ -136,31 +140,31 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn text(&mut self) -> Result<(), Unfit> {
+    fn text(&mut self) -> Result<(), Box<Unfit>> {
         let text = self.run()?;
         if std::str::from_utf8(text).is_err() { Err(self.unfit("it is not UTF-8")) } else { Ok(()) }
     }
 
     /// Bytes behind their length.
-    fn run(&mut self) -> Result<&'a [u8], Unfit> {
+    fn run(&mut self) -> Result<&'a [u8], Box<Unfit>> {
         let length = self.length()?;
         self.take(length)
     }
 
     /// A length of what follows, which must be there.
-    fn length(&mut self) -> Result<usize, Unfit> {
+    fn length(&mut self) -> Result<usize, Box<Unfit>> {
         match usize::try_from(self.long()?) {
             Ok(length) if length <= self.bytes.len() - self.at => Ok(length),
             _ => Err(self.unfit("a length is larger than what is left")),
         }
     }
 
-    fn index(&mut self, count: usize, why: &'static str) -> Result<usize, Unfit> {
+    fn index(&mut self, count: usize, why: &'static str) -> Result<usize, Box<Unfit>> {
         let index = usize::try_from(self.long()?).ok().filter(|index| *index < count);
         index.ok_or_else(|| self.unfit(why))
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Unfit> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Box<Unfit>> {
         if length > self.bytes.len() - self.at {
             return Err(self.unfit("bytes are missing"));
         }
@@ -170,7 +174,14 @@ impl<'a> Walk<'a> {
     }
 
     /// A number in zigzag, seven bits a byte.
-    fn long(&mut self) -> Result<i64, Unfit> {
+    fn long(&mut self) -> Result<i64, Box<Unfit>> {
+        // Most have one.
+        if let Some(&byte) = self.bytes.get(self.at)
+            && byte & 0x80 == 0
+        {
+            self.at += 1;
+            return Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1));
+        }
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.take(1)?[0];
