@@ -290,8 +290,8 @@ async fn a_dependency_has_ended_when_all_that_waited_of_it_has_been_handled() {
 static WHOLE: Output<(Vec<i64>, bool)> = Output::new("whole");
 
 #[handle(source = EVENTS, pipe = [values, chunks(3)], after = [ONE], sink = [WHOLE],
-         time = |readings: &Vec<Reading>| when(&readings[readings.len() - 1]))]
-fn in_threes(readings: &Vec<Reading>, downtime: Downtime) -> (Vec<i64>, bool) {
+         time = |readings| when(&readings[readings.len() - 1]))]
+fn in_threes(readings: &[Reading], downtime: Downtime) -> (Vec<i64>, bool) {
     (readings.iter().map(|reading| reading.seconds).collect(), downtime.is_any())
 }
 
@@ -380,5 +380,5 @@ async fn a_second_source_cannot_be_the_dependent_as_well() {
 #[should_panic(expected = "two dependencies of a checkpoint have one name")]
 fn dependencies_are_named_apart() {
     const TWINS: &[Dependency] = &[Dependency::new("left", secs(1)), Dependency::new("left", secs(2))];
-    drop(Checkpoint::new("twins", TWINS));
+    let _never = Checkpoint::new("twins", TWINS);
 }
