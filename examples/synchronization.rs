@@ -22,7 +22,7 @@ async fn paused(_: Outage) -> Result<()> {
 
 async fn go_back(outage: Outage) -> Result<()> {
     println!("\tDowntime resolved, going back to offset {:?} for reprocessing.", outage.offsets());
-    ACTIVITY.seek(outage.offsets().clone()).await
+    ACTIVITY.seek_back(outage.offsets().clone()).await
 }
 
 /// What it yields ends a step of its own: the others see it while the stream is down.

@@ -256,11 +256,42 @@ async fn an_app_that_stops_while_it_goes_back_after_the_end_of_a_dependency_goes
     app.assert_conserved();
 }
 
+static GO: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(0);
+
+#[handle(source = LEADER)]
+fn also_reads_the_leader(_reading: &Reading) {}
+
+#[handle(source = LEADER, before = [ONE], time = when, buffer = 9)]
+async fn lead_behind_the_others(_reading: &Reading) {
+    GO.acquire().await.unwrap().forget();
+}
+
+#[tokio::test]
+async fn a_dependency_has_ended_when_all_that_waited_of_it_has_been_handled() {
+    let app = testing::app().clock(stopped_clock());
+    let app = app.handler(lead_behind_the_others).handler(also_reads_the_leader).handler(follow);
+    let app = app.start().await.unwrap();
+    GO.add_permits(1);
+    fed(&app, &LEADER, reading(0)).await;
+    send(&app, &EVENTS, [1, 20, 21]).await;
+    app.drain(&SEEN).unwrap();
+    app.feed(&LEADER, [reading(5), reading(6)]).unwrap();
+    app.end(&LEADER).unwrap();
+    for _ in 0..2 {
+        app.quiet().await;
+        assert_eq!(app.drain(&SEEN).unwrap(), [], "there is something to wait for");
+        GO.add_permits(1);
+    }
+    app.quiet().await;
+    assert_eq!(app.drain(&SEEN).unwrap(), [(20, None, None), (21, None, None)]);
+    app.assert_conserved();
+}
+
 static WHOLE: Output<(Vec<i64>, bool)> = Output::new("whole");
 
 #[handle(source = EVENTS, pipe = [values, chunks(3)], after = [ONE], sink = [WHOLE],
-         time = |readings: &Vec<Reading>| when(&readings[readings.len() - 1]))]
-fn in_threes(readings: &Vec<Reading>, downtime: Downtime) -> (Vec<i64>, bool) {
+         time = |readings| when(&readings[readings.len() - 1]))]
+fn in_threes(readings: &[Reading], downtime: Downtime) -> (Vec<i64>, bool) {
     (readings.iter().map(|reading| reading.seconds).collect(), downtime.is_any())
 }
 
@@ -349,5 +380,5 @@ async fn a_second_source_cannot_be_the_dependent_as_well() {
 #[should_panic(expected = "two dependencies of a checkpoint have one name")]
 fn dependencies_are_named_apart() {
     const TWINS: &[Dependency] = &[Dependency::new("left", secs(1)), Dependency::new("left", secs(2))];
-    drop(Checkpoint::new("twins", TWINS));
+    let _never = Checkpoint::new("twins", TWINS);
 }

@@ -127,3 +127,42 @@ async fn lanes_by_key_finish_what_they_have_when_the_group_changes() {
         assert_eq!(twice(&times), [], "{strategy}");
     }
 }
+
+#[handle(source = SHARED, sink = [SEEN])]
+fn one_by_one(record: Record<u32, u64>) -> (u32, i64) {
+    (record.partition(), record.offset())
+}
+
+/// The one is paused before anything comes, and stays so while another comes, takes a part, and goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_topic_keeps_its_place_over_a_rebalance_and_reads_nothing_to_throw_away() {
+    const MANY: u64 = 37 * 40;
+    let Some((_, config)) = super::app("paused") else { return };
+    let add = |app: App| app.handler(one_by_one);
+    let mut one = Member::start(&config, add).await;
+    send(&one, 0, MANY / 2).await;
+    until("the first sees half", || one.look() == MANY as usize / 2).await;
+    one.running.flush().await.unwrap();
+    one.running.pause("shared", "the test").unwrap();
+    send(&one, MANY / 2, MANY / 2).await;
+    let mut two = Member::start(&config, add).await;
+    until("the second sees some", || two.look() > 30).await;
+    let seen_by_two = two.stop().await;
+    assert_eq!(one.look(), MANY as usize / 2, "it is paused");
+    one.running.resume("shared", "the test").unwrap();
+    let by_two: usize = seen_by_two.values().map(Vec::len).sum();
+    until("the first sees the rest", || one.look() + by_two >= MANY as usize).await;
+    tokio::time::sleep(millis(300)).await;
+    let received: u64 = one.running.report().sources.iter().map(|source| source.received).sum();
+    let seen_by_one = one.stop().await;
+    let mut times = BTreeMap::<(u32, i64), usize>::new();
+    for (partition, offsets) in seen_by_one.iter().chain(&seen_by_two) {
+        offsets.iter().for_each(|offset| *times.entry((*partition, *offset)).or_default() += 1);
+    }
+    assert_eq!(times.len(), MANY as usize);
+    // A lane that is paused cannot finish what it has taken already before the group goes on: one record.
+    assert!(twice(&times).len() <= 1, "{:?}", twice(&times));
+    let needed: usize = seen_by_one.values().map(Vec::len).sum();
+    // What it had before the rebalance may come once more, as a lane's queue holds it.
+    assert!(received <= 2 * needed as u64, "{received} records came for {needed} that it handled");
+}

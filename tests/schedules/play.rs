@@ -264,18 +264,15 @@ pub async fn crash(place: u64, plant: Option<Plant>) -> Result<Outcome> {
     let mut play = Play::new(name, kind, plant).await?;
     for step in 0..=last {
         match step {
-            0 => play.left(0).await?,
-            1 => play.right(0)?,
+            0 | 6 => play.left(0).await?,
+            1 | 7 => play.right(0)?,
             2 => play.event(5).await?,
             // Both are found down, in each partition.
             3 => play.event(40).await?,
-            4 | 5 => play.event(1).await?,
-            6 => play.left(0).await?,
-            7 => play.right(0)?,
             _ => play.event(1).await?,
         }
         // Some are cut off in the middle.
-        if step < last || place % 2 == 0 {
+        if step < last || place.is_multiple_of(2) {
             play.running.quiet().await;
         }
         if step + 1 == committed {

@@ -6,6 +6,7 @@ use super::valve::Valve;
 use super::{Checkpoint, Dependency, Outage, Result};
 use crate::scope::{self, Current, Shared};
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Checkpoint {
     /// The source of a dependency has come to its end in this run.
@@ -17,6 +18,10 @@ impl Checkpoint {
         valve: Arc<Valve>,
         dependency: &'static Dependency,
     ) {
+        // The lane of a source may end before a handler that has a queue.
+        while valve.has_messages(&app, dependency.name()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let mut noted = self.end(&app, dependency);
         while let Ok(Some(down)) = noted {
             // Outside of any step: what it seeks is sought at once, and so before the dependent goes on.

@@ -26,13 +26,17 @@ use valve::Valve;
 
 /// Keeps a stream in step with the streams that it depends on.
 ///
-/// The handlers of a dependency call [`heartbeat`](Checkpoint::heartbeat) with the event time of what they have; those of
-/// the dependent stream call [`check_pulse`](Checkpoint::check_pulse) with that of theirs. Where a dependency has stayed
-/// further behind than its threshold it is *down*: the dependent's source is paused, and the first message of each
-/// partition that was handled in spite of it is noted. When the dependency has caught up, or its source has ended, the
-/// dependent goes on, and `on_recovery` is told where to go back to.
+/// A handler is bound to it: `#[handle(.., after = [CHECKPOINT])]` on that of the dependent stream, `before = [CHECKPOINT]` on
+/// that of a dependency, with the event time of a message by `time = |message| ..`, where it is not the time of a record.
+/// Then the pulse is checked before each call of the one, and each message of the other is a heartbeat. Or handlers call
+/// [`heartbeat`](Checkpoint::heartbeat) and [`check_pulse`](Checkpoint::check_pulse) themselves.
 ///
-/// All of it is state: it is committed with the steps that make it, and is there after a restart.
+/// Where a dependency has stayed further behind than its threshold it is *down*: the dependent's source is paused, and the
+/// first message of each partition that was handled in spite of it is noted. When the dependency has caught up, or its
+/// source has ended, the dependent goes on, and `on_recovery` is told where to go back to.
+///
+/// All of it is state: it is committed with the steps that make it, and is there after a restart. A checkpoint has one source
+/// as its dependent, and is of one process.
 ///
 /// ```
 /// # slipstream::doc_test(async {
@@ -46,24 +50,19 @@ use valve::Valve;
 ///     Checkpoint::new("activity", &[Dependency::new("weather", secs(60))]).on_recovery(&go_back);
 ///
 /// async fn go_back(outage: Outage) -> Result<()> {
-///     ACTIVITY.seek(outage.offsets().clone()).await
+///     ACTIVITY.seek_back(outage.offsets().clone()).await
 /// }
 ///
-/// fn time(seconds: i64) -> DateTime<Utc> {
-///     DateTime::from_timestamp(seconds, 0).unwrap()
+/// fn time(seconds: &i64) -> DateTime<Utc> {
+///     DateTime::from_timestamp(*seconds, 0).unwrap()
 /// }
 ///
-/// #[handle(source = WEATHER)]
-/// async fn note(seconds: i64) -> Result<()> {
-///     SYNC.heartbeat(time(seconds)).await
-/// }
+/// #[handle(source = WEATHER, before = [SYNC], time = time)]
+/// fn note(_seconds: i64) {}
 ///
-/// #[handle(source = ACTIVITY, sink = [SEEN])]
-/// async fn act(seconds: i64) -> Result<String> {
-///     Ok(match SYNC.check_pulse(time(seconds)).await? {
-///         Some(downtime) => format!("{seconds}, {downtime} behind"),
-///         None => format!("{seconds}"),
-///     })
+/// #[handle(source = ACTIVITY, after = [SYNC], time = time, sink = [SEEN])]
+/// fn act(seconds: i64, downtime: Downtime) -> String {
+///     if downtime.is_any() { format!("{seconds}, {downtime} behind") } else { seconds.to_string() }
 /// }
 ///
 /// let app = testing::app().handler(note).handler(act).start().await?;

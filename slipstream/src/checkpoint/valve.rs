@@ -2,6 +2,7 @@
 
 use super::{Error, ErrorKind, Result};
 use crate::gate::Gate;
+use crate::ledger::MessageCounts;
 use crate::scope::Shared;
 use crate::steps::{Item, Receives, State, Txn};
 use std::collections::BTreeMap;
@@ -97,6 +98,16 @@ impl Valve {
             let (handler, source) = (handler.to_owned(), source.to_owned());
             beaters.push(Beater { handler, source, has_ended: false });
         }
+    }
+
+    /// Whether those who beat for a dependency have something in hand.
+    pub(super) fn has_messages(&self, app: &Shared, dependency: &str) -> bool {
+        let (report, inner) = (app.ledger.report(), self.inner());
+        let mut beaters = inner.beats.get(dependency).into_iter().flatten();
+        beaters.any(|beater| {
+            let is_its = |row: &&MessageCounts| row.handler == beater.handler && row.source == beater.source;
+            report.messages.iter().filter(is_its).any(|row| row.open > 0)
+        })
     }
 
     /// A handler, or the lane of a source, has come to its end: whether it was the last that beats for a dependency.

@@ -7,15 +7,32 @@ use crate::error::Result;
 use crate::lane::Message;
 use crate::needs::Needs;
 use crate::step::Step;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeZone, Utc};
+
+/// What `time` may return.
+#[diagnostic::on_unimplemented(
+    message = "`time` returns a `DateTime`, not a `{Self}`",
+    label = "not a `DateTime`"
+)]
+pub trait Moment {
+    /// It, as the time that all compare.
+    fn utc(self) -> DateTime<Utc>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<Z: TimeZone> Moment for DateTime<Z> {
+    fn utc(self) -> DateTime<Utc> {
+        self.to_utc()
+    }
+}
 
 /// The event time of a message, by `time = ..`.
 pub fn moment<A: ?Sized, T, R, M>(time: impl Fn(&A) -> R, item: &T) -> DateTime<Utc>
 where
     T: View<A, M>,
-    R: Into<DateTime<Utc>>,
+    R: Moment,
 {
-    time(item.view()).into()
+    time(item.view()).utc()
 }
 
 /// A message that has an event time by itself.

@@ -165,3 +165,89 @@ fn another_name_of_the_library() {
         }"#]],
     );
 }
+
+#[test]
+fn checkpoints_before_the_call() {
+    check(
+        "source = ACTIVITY, after = [SYNC], before = [NEXT.dependency(\"activity\")], time = |it| it.at, sink = [print]",
+        "fn join(activity: &Activity, downtime: Downtime) -> String { todo(activity, downtime) }",
+        expect![[r#"
+            fn __wire(__wiring: &mut __rt::Wiring<'_>) {
+                __wiring.sinks(&["print"]);
+                __wiring.after(&SYNC);
+                __wiring.before(NEXT.dependency("activity"));
+                __rt::Asks::<Downtime>::of().ask(__wiring.needs());
+                __wiring
+                    .handle_lent(
+                        __rt::shared(&ACTIVITY).untry().copied(),
+                        |mut __lane, __step| async move {
+                            while let __rt::Some(__message) = __lane.next().await? {
+                                let __time = __rt::moment::<
+                                    Activity,
+                                    _,
+                                    _,
+                                    _,
+                                >(|it| it.at, __message.look()?);
+                                __rt::after(&SYNC, __time, true).await?;
+                                __rt::before(NEXT.dependency("activity"), __time).await?;
+                                let __sent = {
+                                    let __activity = __rt::As::<
+                                        Activity,
+                                    >::view(__message.look()?);
+                                    let __downtime = __rt::As::<
+                                        Downtime,
+                                    >::look(__message, &__step)?;
+                                    let __rest = __rt::Rest::taken();
+                                    let (__downtime, _) = __rest.take(__downtime)?;
+                                    let mut __outputs = __rt::sendable(
+                                        __rt::returned(join(__activity, __downtime))
+                                            .checked()?
+                                            .outputs(),
+                                    );
+                                    let __shown = __rt::sent_by(&__outputs).shown();
+                                    let __sink_1 = __rt::Offer(&print).sink().fit(__shown);
+                                    while let __rt::Some(__item) = __outputs.next(&__step).await?
+                                    {
+                                        __rt::send(&__step, 0, __item, &__sink_1).await?;
+                                    }
+                                    __outputs.sent()
+                                };
+                                __lane.end(__sent).await?;
+                            }
+                            __rt::Ok(())
+                        },
+                    );
+            }"#]],
+    );
+}
+
+#[test]
+fn a_checkpoint_by_the_time_of_a_record() {
+    check(
+        "source = WEATHER, before = [SYNC]",
+        "fn beat() {}",
+        expect![[r#"
+        fn __wire(__wiring: &mut __rt::Wiring<'_>) {
+            __wiring.before(&SYNC);
+            __wiring
+                .handle_lent(
+                    __rt::shared(&WEATHER).untry().copied(),
+                    |mut __lane, __step| async move {
+                        while let __rt::Some(__message) = __lane.next().await? {
+                            let __time = __rt::recorded(__message, &__step);
+                            __rt::before(&SYNC, __time).await?;
+                            let __sent = {
+                                let mut __outputs = __rt::sendable(
+                                    __rt::returned(beat()).checked()?.outputs(),
+                                );
+                                while let __rt::Some(_) = __outputs.next(&__step).await? {}
+                                __outputs.sent()
+                            };
+                            __lane.end(__sent).await?;
+                        }
+                        __rt::Ok(())
+                    },
+                );
+        }"#]],
+    );
+}

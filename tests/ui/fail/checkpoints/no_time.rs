@@ -1,0 +1,9 @@
+use slipstream::prelude::*;
+
+static SYNC: Checkpoint = Checkpoint::new("sync", &[Dependency::new("other", secs(1))]);
+
+#[handle(source = 0..3_u32, before = [SYNC])]
+//~                                   ^^^^
+fn look(_n: u32) {}
+
+fn main() {}
