@@ -1,5 +1,7 @@
 //! Runs an example again and again on a stopped clock, which is moved from sleeper to sleeper, and compares what it prints.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)] // it is its purpose
+
 use slipstream::prelude::*;
 use std::process::{Command, ExitCode, Output, Stdio};
 

@@ -1,6 +1,6 @@
 //! The recipe `synchronization` prints the same in each run.
 
-#[allow(dead_code)] // its own `main`
+#[allow(dead_code, clippy::print_stdout)] // its own `main`, and what it shows
 #[path = "../../examples/synchronization.rs"]
 mod example;
 mod runs;
