@@ -24,9 +24,9 @@ fn both(pair: (u64, u64)) -> (u64, u64) {
 }
 
 #[slipstream::main]
-async fn main() -> slipstream::Result<()> {
+async fn main(words: Vec<String>) -> slipstream::Result<()> {
     let app = App::collected();
-    let app = match std::env::args().nth(1).as_deref() {
+    let app = match words.first().map(String::as_str) {
         Some("pairwise") | None => app.only(["pairs"]),
         Some("accumulate") => app.only(["sums"]),
         Some("both") => app.only(["both"]),

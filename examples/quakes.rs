@@ -44,9 +44,9 @@ async fn table() -> Result<()> {
 }
 
 #[slipstream::main]
-async fn main() -> slipstream::Result<()> {
+async fn main(words: Vec<String>) -> slipstream::Result<()> {
     let app = App::collected().config(Config::new().set("kafka.bootstrap.servers", "memory"));
-    match std::env::args().nth(1).as_deref() {
+    match words.first().map(String::as_str) {
         None => app.on_stop(table).run().await,
         Some("feed") => app.only(["feed"]).run().await,
         Some("count") => app.only(["count"]).on_stop(table).run().await,

@@ -26,21 +26,21 @@ async fn go_back(outage: Outage) -> Result<()> {
 }
 
 /// What it yields ends a step of its own: the others see it while the stream is down.
-#[handle(source = messages(millis(0), WEATHERS), sink = [WEATHER])]
-async fn note(message: Message) -> Result<impl Stream<Item = (DateTime<Utc>, Message)>> {
+#[handle(source = messages(0, WEATHERS), sink = [WEATHER])]
+async fn note(message: Message, ctx: Ctx) -> Result<impl Stream<Item = (DateTime<Utc>, Message)>> {
     SYNC.heartbeat(message.timestamp).await?;
-    let breaks_down = slipstream::iter((message.value == "⛅").then_some(()));
+    let breaks_down = slipstream::iter((message.value == "⛅").then_some(ctx.clock().clone()));
     let noted = slipstream::iter([(message.timestamp, message)]);
-    Ok(noted.chain(breaks_down.filter_map(|()| async {
+    Ok(noted.chain(breaks_down.filter_map(|clock| async move {
         println!("\tKilling weather stream on purpose");
-        tokio::time::sleep(PERIOD * 5).await;
+        clock.sleep(PERIOD * 5).await;
         println!("\tRecovering the weather stream");
         None
     })))
 }
 
 /// Half a period behind the weather, so that no line depends on luck.
-#[handle(source = messages(PERIOD / 2, ACTIVITIES), sink = [ACTIVITY])]
+#[handle(source = messages(1, ACTIVITIES), sink = [ACTIVITY])]
 fn produce(message: Message) -> (Option<String>, Message) {
     (None, message)
 }
@@ -68,12 +68,9 @@ const WEATHERS: [(&str, &str); 4] = [("10:00", "🌞"), ("11:00", "⛅"), ("12:0
 const ACTIVITIES: [(&str, &str); 4] =
     [("10:30", "swimming"), ("11:30", "walking home"), ("12:30", "shopping"), ("13:10", "lunch")];
 
-fn messages(
-    late: Duration,
-    messages: [(&'static str, &'static str); 4],
-) -> impl Stream<Item = Result<Message>> {
-    every(PERIOD).zip(slipstream::iter(messages)).then(move |(_, (time, value))| async move {
-        tokio::time::sleep(late).await;
+/// A message each period, so many halves of it later.
+fn messages(late: usize, messages: [(&'static str, &'static str); 4]) -> impl Stream<Item = Result<Message>> {
+    every(PERIOD / 2).skip(late).chunks(2).zip(slipstream::iter(messages)).map(|(_, (time, value))| {
         Ok(Message { timestamp: format!("2023-01-01T{time}:00Z").parse()?, value: value.to_owned() })
     })
 }

@@ -71,7 +71,7 @@ fn milestone((n, _change): (u64, String)) -> Option<String> {
 }
 
 #[slipstream::main]
-async fn main() -> slipstream::Result<()> {
+async fn main(_url: Vec<String>) -> slipstream::Result<()> {
     // Which of rustls' providers does the cryptography is the program's choice.
     let _ = rustls::crypto::ring::default_provider().install_default();
     App::collected().on_start(has_an_address).run().await

@@ -49,6 +49,10 @@ pub fn handle(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// cannot run). `main` returns a `Result<(), E>` whose `E` is `slipstream::Error` or any standard error; the option
 /// `crate = path` says what the library is called here, if not `::slipstream`.
 ///
+/// The program has a command line: `run`, which is what it does without a word; `plan` and `check`, which look at the
+/// first app that it starts instead of running it; settings as `--app.id=quakes`; `--help`. Other words are refused,
+/// unless `main` takes them: `async fn main(words: Vec<String>)`.
+///
 /// ```
 /// #[slipstream::main]
 /// async fn main() -> std::io::Result<()> {

@@ -27,8 +27,9 @@ fn try_expand(attribute: TokenStream, item: TokenStream) -> syn::Result<TokenStr
     let library = library.parse2(attribute)?;
     let inner: Fn = syn::parse2(item)?;
     let signature = &inner.signature;
-    if signature.ident != "main" || signature.asyncness.is_none() || !signature.inputs.is_empty() {
-        let message = "`#[slipstream::main]` goes on `async fn main() -> slipstream::Result<()>`";
+    let takes_words = !signature.inputs.is_empty();
+    if signature.ident != "main" || signature.asyncness.is_none() || signature.inputs.len() > 1 {
+        let message = "`#[slipstream::main]` goes on `async fn main() -> slipstream::Result<()>`; it may take a `Vec<String>`";
         return Err(syn::Error::new_spanned(signature, message));
     }
     let syn::ReturnType::Type(_, returned) = &signature.output else {
@@ -37,7 +38,11 @@ fn try_expand(attribute: TokenStream, item: TokenStream) -> syn::Result<TokenStr
     };
     // What is wrong with the type is shown under it.
     let span = syn::spanned::Spanned::span(returned);
-    let run = quote_spanned!(span=> #library::__private::main(main()));
+    let run = if takes_words {
+        quote_spanned!(span=> #library::__private::main_with_words(main))
+    } else {
+        quote_spanned!(span=> #library::__private::main(main()))
+    };
     Ok(quote! {
         fn main() -> ::std::process::ExitCode {
             #inner

@@ -8,7 +8,7 @@ pub use crate::flow::{Feed, Flow, Lent, Merged};
 pub use crate::handler::{As, Asks, Rest, by_record, keyed, mixed, moment, recorded, returned, sendable};
 pub use crate::lane::{Copier, Lane, Message, Sent, Work, kept};
 pub use crate::pipe::{out, pipe_fn, through};
-pub use crate::run::main;
+pub use crate::run::{main, main_with_words};
 pub use crate::sink::{Declared, Offer, closure, copies, resend, send, sent_by};
 pub use crate::source::{of_partitions, private, shared};
 pub use crate::step::{Interrupt, Step};

@@ -64,6 +64,10 @@ pub struct Needs {
     pub(crate) takes_downtime: bool,
     /// The topics and channels that the handler which is being wired writes to, by number.
     pub(crate) writes: Vec<usize>,
+    /// The number of the sink that says what it needs.
+    pub(crate) sink: Option<usize>,
+    /// What is behind sinks that are statics: the place of the handler, the sink's number, and the need's in `all`.
+    pub(crate) sinks: Vec<(String, usize, usize)>,
 }
 
 impl Needs {
@@ -81,15 +85,22 @@ impl Needs {
     }
 
     pub(crate) fn topic(&mut self, named: Named) {
-        self.all.push((self.place.clone(), Need::Topic(named)));
+        self.named(Need::Topic(named));
     }
 
     pub(crate) fn cache(&mut self, named: Named) {
-        self.all.push((self.place.clone(), Need::Cache(named)));
+        self.named(Need::Cache(named));
     }
 
     pub(crate) fn channel(&mut self, named: Named) {
-        self.all.push((self.place.clone(), Need::Channel(named)));
+        self.named(Need::Channel(named));
+    }
+
+    fn named(&mut self, need: Need) {
+        if let Some(sink) = self.sink.take() {
+            self.sinks.push((self.place.clone(), sink, self.all.len()));
+        }
+        self.all.push((self.place.clone(), need));
     }
 
     pub(crate) fn checkpoint(&mut self, bound: Bound) {

@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     is_bounded: AtomicBool,
     /// Whether anything has used a cache: then a call may have to be made again.
     pub(crate) uses_caches: AtomicBool,
+    /// Whether it only looks whether it could run: then it makes no topic.
+    pub(crate) only_checks: AtomicBool,
     failure: Mutex<Option<Error>>,
     /// Told when something failed outside of a lane, as a record's delivery.
     pub(crate) failed: tokio::sync::Notify,
@@ -92,6 +94,7 @@ impl Shared {
             bounded: RwLock::default(),
             is_bounded: AtomicBool::new(false),
             uses_caches: AtomicBool::new(false),
+            only_checks: AtomicBool::new(false),
             failure: Mutex::default(),
             failed: tokio::sync::Notify::new(),
         })

@@ -5,13 +5,14 @@
 //! outlives the process, counts every message in two ledgers, and commits offsets when outputs are acknowledged. They
 //! take turns in one process, and both times begin with the first message.
 //!
-//! `--set NAME=VALUE` changes a setting of our client: so its defaults were chosen.
+//! `--set NAME=VALUE` changes a setting of our client; `defaults` measures what other values would do to it: so they
+//! were chosen.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)] // it is its purpose, and nobody's service
 
 mod bare;
 
-use bare::{Bench, flush, send};
+use bare::{ALTERNATIVES, Bench, changed, flush, send};
 use rdkafka::Offset;
 use rdkafka::message::Message as _;
 use slipstream::prelude::*;
@@ -51,11 +52,28 @@ fn main() -> slipstream::Result<()> {
     let bench = Bench::new();
     let input = runtime.block_on(bench.topic("events"));
     generate(&bench, &input, messages);
+    let set = args.windows(2).filter(|words| words[0] == "--set");
+    let set: Vec<(&str, &str)> = set.filter_map(|words| words[1].split_once('=')).collect();
     if let Some(at) = args.iter().position(|arg| arg == "ours") {
         // For a profile: `cargo xtask bench count ours 3`.
         for run in 0..args[at + 1].parse()? {
-            let (took, _) = runtime.block_on(ours(&bench, &input, run))?;
+            let (took, _) = runtime.block_on(ours(&bench, &input, &format!("ours-{run}"), &set))?;
             println!("ours: {:.0} a second", messages as f64 / took);
+        }
+        return Ok(());
+    }
+    if args.iter().any(|arg| arg == "defaults") {
+        for (name, value) in ALTERNATIVES {
+            let mut ratios = Vec::new();
+            for pair in 0..3 {
+                let run = |who: &str, set| {
+                    let who = format!("{name}-{value}-{who}-{pair}");
+                    runtime.block_on(ours(&bench, &input, &who, set)).map(|(took, _)| took)
+                };
+                let default = run("default", &[])?;
+                ratios.push(default / run("changed", &[(name, value)])?);
+            }
+            println!("{name}={value}: {} times as fast as the default", spread(&mut ratios));
         }
         return Ok(());
     }
@@ -65,7 +83,7 @@ fn main() -> slipstream::Result<()> {
         let before = at_work();
         let (bare, expected) = bare_loop(&bench, &input, &output, messages);
         let between = at_work();
-        let (took, counts) = runtime.block_on(ours(&bench, &input, pair))?;
+        let (took, counts) = runtime.block_on(ours(&bench, &input, &format!("ours-{pair}"), &set))?;
         let cpu = [between - before, at_work() - between].map(|seconds| seconds * 1e6 / messages as f64);
         assert_eq!(counts, expected, "both do the same work");
         let rate = |took: f64| messages as f64 / took / 1000.0;
@@ -167,25 +185,21 @@ fn bare_loop(bench: &Bench, input: &str, output: &str, messages: u64) -> (f64, C
     (first.unwrap().elapsed().as_secs_f64(), counts)
 }
 
-/// With the settings of the command line.
-fn changed(config: Config) -> Config {
-    let args: Vec<String> = std::env::args().collect();
-    let set = args.windows(2).filter(|words| words[0] == "--set");
-    let pairs = set.filter_map(|words| words[1].split_once('='));
-    pairs.fold(config, |config, (name, value)| config.set(format!("kafka.{name}"), value))
-}
-
-async fn ours(bench: &Bench, input: &str, pair: usize) -> slipstream::Result<(f64, Counts)> {
-    let output = bench.topic(&format!("ours-{pair}")).await;
+async fn ours(
+    bench: &Bench,
+    input: &str,
+    run: &str,
+    set: &[(&str, &str)],
+) -> slipstream::Result<(f64, Counts)> {
+    let output = bench.topic(run).await;
     let state = tempfile::tempdir()?;
     let config = Config::new()
         .set("kafka.bootstrap.servers", bench.servers.clone())
-        .set("app.id", bench.name(&format!("ours-{pair}")))
+        .set("app.id", bench.name(run))
         .set("state.dir", state.path().to_string_lossy())
         .set("topic.events.name", input)
         .set("topic.updates.name", output);
-    let config = changed(config);
-    let running = App::new().config(config).handler(count).start().await?;
+    let running = App::new().config(changed(config, set)).handler(count).start().await?;
     let first = loop {
         if running.report().handler("count").taken > 0 {
             break Instant::now();

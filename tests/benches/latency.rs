@@ -2,13 +2,14 @@
 //! `cargo xtask bench latency [--short]`.
 //!
 //! A thread writes the time at a fixed rate into one topic; what is between takes each message to another topic; another
-//! thread reads that, and compares with the time then. Both ways are measured in turn, in one process.
+//! thread reads that, and compares with the time then. Both ways are measured in turn, in one process. `defaults`
+//! measures what other settings would do to ours.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)] // it is its purpose, and nobody's service
 
 mod bare;
 
-use bare::{Bench, flush, send};
+use bare::{ALTERNATIVES, Bench, changed, flush, send};
 use rdkafka::Offset;
 use rdkafka::message::Message as _;
 use slipstream::prelude::*;
@@ -60,10 +61,25 @@ fn main() -> slipstream::Result<()> {
     let bench = Bench::new();
     // Not counted: whoever is first meets a broker that has just started, and waits for it for more than a second.
     runtime.block_on(bare_loop(&bench, pairs, time));
+    if std::env::args().any(|arg| arg == "defaults") {
+        for (at, change) in ALTERNATIVES.iter().enumerate() {
+            let default = runtime.block_on(ours(&bench, &format!("default-{at}"), secs(8), &[]))?;
+            let changed = runtime.block_on(ours(&bench, &format!("changed-{at}"), secs(8), &[*change]))?;
+            let ratio = |changed: u64, default: u64| changed as f64 / default as f64;
+            println!(
+                "{}={}: p50 {:.2}, p99 {:.2} times that of the default",
+                change.0,
+                change.1,
+                ratio(changed.p50, default.p50),
+                ratio(changed.p99, default.p99)
+            );
+        }
+        return Ok(());
+    }
     let (mut p50s, mut p99s) = (Vec::new(), Vec::new());
     for pair in 0..pairs {
         let bare = runtime.block_on(bare_loop(&bench, pair, time));
-        let ours = runtime.block_on(ours(&bench, pair, time))?;
+        let ours = runtime.block_on(ours(&bench, &format!("ours-{pair}"), time, &[]))?;
         let (p50, p99) = (ours.p50 as f64 / bare.p50 as f64, ours.p99 as f64 / bare.p99 as f64);
         println!(
             "pair {pair}: p50 loop {:.1} ms, ours {:.1} ms, ratio {p50:.2}; p99 loop {:.1} ms, ours {:.1} ms, ratio {p99:.2}",
@@ -122,13 +138,13 @@ fn measured(bench: &Bench, input: &str, output: &str, time: Duration) -> Latency
     Latency { p50: took[took.len() / 2], p99: took[took.len() * 99 / 100] }
 }
 
-async fn topics(bench: &Bench, who: &str, pair: usize) -> (String, String) {
-    let input = bench.topic(&format!("{who}-input-{pair}")).await;
-    (input, bench.topic(&format!("{who}-output-{pair}")).await)
+async fn topics(bench: &Bench, run: &str) -> (String, String) {
+    let input = bench.topic(&format!("{run}-input")).await;
+    (input, bench.topic(&format!("{run}-output")).await)
 }
 
 async fn bare_loop(bench: &Bench, pair: usize, time: Duration) -> Latency {
-    let (input, output) = topics(bench, "bare", pair).await;
+    let (input, output) = topics(bench, &format!("bare-{pair}")).await;
     let consumer = bench.consumer(&input, Offset::End, &CONSUMER);
     let producer = bench.producer(&PRODUCER);
     let is_over = AtomicBool::new(false);
@@ -148,16 +164,16 @@ async fn bare_loop(bench: &Bench, pair: usize, time: Duration) -> Latency {
     })
 }
 
-async fn ours(bench: &Bench, pair: usize, time: Duration) -> slipstream::Result<Latency> {
-    let (input, output) = topics(bench, "ours", pair).await;
+async fn ours(bench: &Bench, run: &str, time: Duration, set: &[(&str, &str)]) -> slipstream::Result<Latency> {
+    let (input, output) = topics(bench, run).await;
     let state = tempfile::tempdir()?;
     let config = Config::new()
         .set("kafka.bootstrap.servers", bench.servers.clone())
-        .set("app.id", bench.name(&format!("latency-{pair}")))
+        .set("app.id", bench.name(run))
         .set("state.dir", state.path().to_string_lossy())
         .set("topic.input.name", input.clone())
         .set("topic.output.name", output.clone());
-    let running = App::new().config(config).handler(pass).start().await?;
+    let running = App::new().config(changed(config, set)).handler(pass).start().await?;
     // Until its group has its partitions.
     tokio::time::sleep(secs(3)).await;
     let latency = thread::scope(|scope| {

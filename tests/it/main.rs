@@ -15,6 +15,7 @@ mod channels;
 mod checkpoints;
 mod checkpoints_bound;
 mod checkpoints_original;
+mod commands;
 mod common;
 mod drains;
 mod exactness;

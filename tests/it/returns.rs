@@ -181,3 +181,15 @@ async fn what_was_yielded_before_a_failure_stays() {
     assert_eq!(running.drain(&NUMBERS).unwrap(), [0, 1, 2, 10, 11]);
     assert_eq!(counts(&running, "yields_and_fails").done, 1);
 }
+
+#[handle(source = [5_u64, 6], sink = [IDS])]
+fn named_as_the_macros_own(message: u64, step: Ctx, copy: Ctx, rest: Ctx) -> String {
+    [step, copy, rest].iter().fold(message.to_string(), |ids, ctx| format!("{ids} {}", ctx.now().timestamp()))
+}
+
+#[tokio::test]
+async fn an_argument_may_be_called_as_the_macro_calls_what_it_needs() {
+    let app = testing::app().clock(testing::stopped_clock()).handler(named_as_the_macros_own);
+    let ended = ended(app).await.drain(&IDS).unwrap();
+    assert_eq!(ended, ["5 1704067200 1704067200 1704067200", "6 1704067200 1704067200 1704067200"]);
+}

@@ -68,9 +68,15 @@ async fn until(what: &str, mut enough: impl FnMut() -> bool) {
 }
 
 /// One is alone, gets company, and is alone again, while records come; gives how often each record was handled.
-async fn two_members(name: &str, add: fn(App) -> App, held: usize) -> Option<BTreeMap<(u32, i64), usize>> {
+async fn two_members(
+    name: &str,
+    strategy: &str,
+    add: fn(App) -> App,
+    held: usize,
+) -> Option<BTreeMap<(u32, i64), usize>> {
     const EACH: u64 = 37 * 12;
     let (_, config) = super::app(name)?;
+    let config = config.set("kafka.partition.assignment.strategy", strategy);
     let mut one = Member::start(&config, add).await;
     send(&one, 0, EACH).await;
     until("the first sees most", || one.look() + held >= EACH as usize).await;
@@ -107,14 +113,19 @@ fn twice(times: &BTreeMap<(u32, i64), usize>) -> Vec<(u32, i64)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn lanes_of_partitions_come_and_go_with_the_group() {
     let add = |app: App| app.handler(in_threes);
-    let Some(times) = two_members("come-and-go", add, 2 * PARTITIONS as usize).await else { return };
-    assert_eq!(twice(&times), []);
+    for strategy in ["range", "cooperative-sticky"] {
+        let held = 2 * PARTITIONS as usize;
+        let Some(times) = two_members("come-and-go", strategy, add, held).await else { return };
+        assert_eq!(twice(&times), [], "{strategy}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lanes_by_key_finish_what_they_have_when_the_group_changes() {
-    let Some(times) = two_members("by-key", |app| app.handler(by_key), 0).await else { return };
-    assert_eq!(twice(&times), []);
+    for strategy in ["range", "cooperative-sticky"] {
+        let Some(times) = two_members("by-key", strategy, |app| app.handler(by_key), 0).await else { return };
+        assert_eq!(twice(&times), [], "{strategy}");
+    }
 }
 
 #[handle(source = SHARED, sink = [SEEN])]

@@ -27,7 +27,9 @@ usage: cargo xtask COMMAND
   test                      everything that must pass: the command of the README
   ci                        the same, where a skipped part is a failure
   tidy                      what no lint checks: sizes, layers, reasons
-  recipes [NAME..]          run the examples and compare what they print
+  recipes [NAME..] [--broker ADDRESS] | --repeat
+                            run the examples and compare what they print; or two of them 200 times on a stopped clock
+                            and 50 times on the real one
   kafka start|stop|status   a real broker on this machine
   bench NAME [ARG..]        a benchmark beside its baseline
   chaos NAME [--short] [--seed N] [--kills N]
@@ -35,7 +37,8 @@ usage: cargo xtask COMMAND
                             checkpoints: streams that wait for others go on, and back;
                             kafka-kill, broker, members: so must what is in a topic;
                             poison: and in that of dead letters;
-                            backlog: memory must keep to its budgets
+                            backlog: memory must keep to its budgets;
+                            endpoint: web clients come and go, and leave nothing
   expand NAME               what the macros make of an example
 ";
 
@@ -58,7 +61,7 @@ fn dispatch(args: &[&str]) -> Result<bool> {
         ["test"] => test::run(machine::is_ci()),
         ["ci"] => test::run(true),
         ["tidy"] => tidy::run(),
-        ["recipes", names @ ..] => recipes::command(names),
+        ["recipes", words @ ..] => recipes::command(words),
         ["kafka", "start"] => kafka::print_started(),
         ["kafka", "stop"] => kafka::stop().map(|()| true),
         ["kafka", "status"] => kafka::print_status(),

@@ -163,7 +163,10 @@ fn arguments(function: &Fn, home: Span, diag: &mut Diag) -> Vec<Argument> {
             continue;
         }
         let local = match &*input.pat {
-            Pat::Ident(name) => format_ident!("__{}", plain(&name.ident)),
+            // What is still asked after it is bound must not go by its name.
+            Pat::Ident(name) if !ASKED.contains(&&*plain(&name.ident)) => {
+                format_ident!("__{}", plain(&name.ident))
+            }
             _ => format_ident!("__argument_{index}"),
         };
         let span = naming_span(&ty.to_token_stream()).resolved_at(home);
@@ -171,6 +174,9 @@ fn arguments(function: &Fn, home: Span, diag: &mut Diag) -> Vec<Argument> {
     }
     arguments
 }
+
+/// The locals that a call's other arguments and its sinks are made with, without their underscores.
+const ASKED: [&str; 4] = ["message", "copy", "step", "rest"];
 
 /// An identifier without `r#`.
 fn plain(ident: &Ident) -> String {

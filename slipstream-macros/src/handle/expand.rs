@@ -16,6 +16,10 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
         let names = handler.sinks.iter().map(|sink| &sink.name);
         quote!(__wiring.sinks(&[#(#names),*]);)
     });
+    let pipes = (!handler.pipes.is_empty()).then(|| {
+        let names = handler.pipes.iter().map(|pipe| &pipe.name);
+        quote!(__wiring.pipes(&[#(#names),*]);)
+    });
     let policy = handler.on_error.as_ref().map(|policy| {
         quote! {
             __wiring.on_error({
@@ -36,10 +40,12 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
         quote_spanned!(span=> __wiring.buffer(#size);)
     });
     let by_partition = handler.by_partition.then(|| quote!(__wiring.by_partition();));
-    let declared = handler.sinks.iter().filter(|sink| sink.kind == Kind::Static).map(|sink| {
-        let (span, expr) = (sink.span, &sink.expr);
-        quote_spanned!(span=> __rt::Declared(&#expr).declare(__wiring.needs());)
-    });
+    let declared =
+        handler.sinks.iter().enumerate().filter(|(_, sink)| sink.kind == Kind::Static).map(|(at, sink)| {
+            let (span, expr, mut at) = (sink.span, &sink.expr, Literal::usize_unsuffixed(at));
+            at.set_span(span);
+            quote_spanned!(span=> __rt::Declared(&#expr).declare(__wiring.sink(#at));)
+        });
     let asked = handler.arguments.iter().filter(|argument| argument.by == By::Value).map(|argument| {
         let (span, ty) = (argument.span, &argument.ty);
         quote_spanned!(span=> __rt::Asks::<#ty>::of().ask(__wiring.needs());)
@@ -56,6 +62,7 @@ pub(super) fn registration(handler: &Handler) -> TokenStream {
 
             fn __wire(__wiring: &mut __rt::Wiring<'_>) {
                 #name
+                #pipes
                 #sinks
                 #policy
                 #timeout

@@ -1,6 +1,7 @@
 //! The lanes of an app: which handlers share which source, and how they are joined to it.
 
 use super::job::Job;
+use super::plan::Sketch;
 use crate::error::Result;
 use crate::flow::{Parcel, Slot};
 use crate::gate::Gate;
@@ -31,6 +32,10 @@ pub(crate) struct Plan {
     by_id: HashMap<SourceId, usize>,
     pub(crate) needs: Needs,
     pub(crate) abouts: Vec<Arc<About>>,
+    /// What `plan` shows beside that, one for each of them.
+    pub(crate) sketches: Vec<Sketch>,
+    /// What sources are called that belong to one handler, by their names.
+    pub(crate) expressions: HashMap<String, String>,
     /// Handlers with several sources, opened when all lanes are.
     pub(crate) merges: Vec<(String, OpenMerge)>,
     /// What was wrong already when the handlers were asked.

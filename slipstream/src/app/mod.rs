@@ -2,11 +2,14 @@
 //!
 //! `run()` is sugar over this: everything that it does can be said with an [`App`].
 
+mod asked;
 mod bindings;
+mod check;
 mod heard;
 mod job;
 mod lanes;
 mod open;
+mod plan;
 mod preflight;
 mod registry;
 mod running;
@@ -14,6 +17,8 @@ mod signals;
 mod supervise;
 mod wiring;
 
+pub(crate) use asked::{Question, ask};
+pub(crate) use plan::Format;
 pub use registry::{Entry, id_of};
 pub use running::Running;
 pub use wiring::{Merge, Wiring};
@@ -73,7 +78,7 @@ impl Default for App {
 }
 
 impl App {
-    /// An app without handlers, that reads nothing from the environment.
+    /// An app without handlers, that reads no settings of the process.
     ///
     /// ```
     /// # slipstream::doc_test(async {
@@ -102,13 +107,13 @@ impl App {
         }
     }
 
-    /// An app of all handlers that are linked into this binary, with the environment's settings.
+    /// An app of all handlers that are linked into this binary, with the settings that the process was given.
     ///
     /// ```
     /// let app = slipstream::App::collected();
     /// ```
     pub fn collected() -> Self {
-        App { entries: registry::collected(), ..App::new() }.config(Config::from_env())
+        App { entries: registry::collected(), ..App::new() }.config(Config::of_process())
     }
 
     /// Adds a handler, by its annotated fn.
@@ -157,7 +162,7 @@ impl App {
         self
     }
 
-    /// Adds settings; what the environment says stays above.
+    /// Adds settings; what the process was given stays above.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config.merge(config);

@@ -3,7 +3,7 @@
 use super::heard::hears;
 use super::job::{Job, blocking, caught, unwound};
 use super::lanes::Plan;
-use super::{App, Running, preflight, supervise};
+use super::{App, Running, asked, preflight, supervise};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Known, Log, Position, Subscription, memory::MemoryLog};
@@ -26,11 +26,13 @@ const BATCHES: usize = 4;
 
 pub(super) async fn start(mut app: App) -> Result<Running> {
     let plan = preflight::plan(&app);
+    if let Some(question) = asked::question() {
+        return asked::answer(question, app, plan).await;
+    }
     preflight::check(&app, &plan)?;
     let topics = plan.needs.topics();
     // An app that keeps nothing leaves no trace; one that does finds out before its first message that it cannot.
-    let keeps = plan.lanes.iter().any(|lane| lane.has_positions())
-        || plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Cache(_)));
+    let keeps = keeps(&plan);
     let given = (app.store.take(), app.log.take());
     let (store, log, temporary) = blocking({
         let config = app.config.clone();
@@ -62,6 +64,12 @@ pub(super) async fn start(mut app: App) -> Result<Running> {
     started
 }
 
+/// Whether there is anything to keep.
+pub(super) fn keeps(plan: &Plan) -> bool {
+    plan.lanes.iter().any(|lane| lane.has_positions())
+        || plan.needs.all.iter().any(|(_, need)| matches!(need, Need::Cache(_)))
+}
+
 /// A start that is dropped: it may wait for a broker that never comes.
 struct GivenUp<'a>(Option<&'a Arc<Shared>>);
 
@@ -83,7 +91,7 @@ async fn begin(
     idle: bool,
     temporary: Option<tempfile::TempDir>,
 ) -> Result<Running> {
-    prepare(shared, &plan).await?;
+    prepare(shared, &plan, true).await?;
     let inside = Current { app: shared.clone(), step: None };
     for hook in on_start {
         let hooked =
@@ -107,7 +115,7 @@ async fn begin(
 type Opened = (Arc<Store>, Option<Arc<dyn Log>>, Option<tempfile::TempDir>);
 
 /// A state that cannot be opened, as one that is in use, is a reason not to start.
-fn not_started(error: Error) -> Error {
+pub(super) fn not_started(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Store => Error::caused(ErrorKind::Preflight, error.to_string(), error),
         _ => error,
@@ -120,11 +128,7 @@ fn open(
     topics: &BTreeSet<&str>,
     keeps: bool,
 ) -> Result<Opened> {
-    // Also where no handler names a topic: one may send to it all the same, and so may who is outside.
-    let can_connect = |servers: &&str| *servers == "memory" || cfg!(feature = "kafka");
-    let servers =
-        config.get("kafka.bootstrap.servers").filter(|servers| !topics.is_empty() || can_connect(servers));
-    let in_memory = !topics.is_empty() && servers == Some("memory") && given.1.is_none();
+    let in_memory = given.1.is_none() && topics_are_in_memory(config, topics);
     let temporary = match &given.0 {
         None if in_memory => Some(temporary_directory(config)?),
         _ => None,
@@ -134,20 +138,49 @@ fn open(
             "topics are in memory: their records, the positions in them and the caches end with this process"
         );
     }
-    let log: Option<Arc<dyn Log>> = match (given.1, servers) {
-        (Some(log), _) => Some(log),
-        (None, Some("memory")) => Some(Arc::new(MemoryLog::new(1))),
-        (None, Some(_)) => Some(connect(config, topics)?),
-        (None, None) => None,
-    };
+    let log = log(config, given.1, topics)?;
     let store = match (given.0, &temporary) {
         (Some(store), _) => store,
         (None, Some(directory)) => on_disk(config, directory.path())?,
         (None, None) if config.get("state.dir") == Some("memory") => Arc::new(Store::in_memory()),
-        (None, None) if keeps => on_disk(config, &config.state_dir().join(config.app_id()))?,
+        (None, None) if keeps => on_disk(config, &directory(config))?,
         (None, None) => lazily(config),
     };
     Ok((store, log, temporary))
+}
+
+fn topics_are_in_memory(config: &Config, topics: &BTreeSet<&str>) -> bool {
+    !topics.is_empty() && config.get("kafka.bootstrap.servers") == Some("memory")
+}
+
+/// Whether what is kept outlives the process.
+pub(super) fn keeps_on_disk(config: &Config, topics: &BTreeSet<&str>) -> bool {
+    cfg!(feature = "sled")
+        && !topics_are_in_memory(config, topics)
+        && config.get("state.dir") != Some("memory")
+}
+
+/// Where an app's state lies.
+pub(super) fn directory(config: &Config) -> std::path::PathBuf {
+    config.state_dir().join(config.app_id())
+}
+
+/// The log, if there are topics, or one is set.
+pub(super) fn log(
+    config: &Config,
+    given: Option<Arc<dyn Log>>,
+    topics: &BTreeSet<&str>,
+) -> Result<Option<Arc<dyn Log>>> {
+    // Also where no handler names a topic: one may send to it all the same, and so may who is outside.
+    let can_connect = |servers: &&str| *servers == "memory" || cfg!(feature = "kafka");
+    let servers =
+        config.get("kafka.bootstrap.servers").filter(|servers| !topics.is_empty() || can_connect(servers));
+    Ok(match (given, servers) {
+        (Some(log), _) => Some(log),
+        (None, Some("memory")) => Some(Arc::new(MemoryLog::new(1))),
+        (None, Some(_)) => Some(connect(config, topics)?),
+        (None, None) => None,
+    })
 }
 
 fn temporary_directory(config: &Config) -> Result<tempfile::TempDir> {
@@ -165,8 +198,21 @@ fn connect(config: &Config, topics: &BTreeSet<&str>) -> Result<Arc<dyn Log>> {
         own.retain(|key, _| !["create.partitions", "dry"].contains(&&**key)); // which the topic itself has read
         (on_broker, own)
     };
-    let topics = topics.iter().map(of_topic).collect();
-    Ok(Arc::new(crate::log::kafka::KafkaLog::connect(config.below("kafka."), topics)?))
+    let settings = topics.iter().map(of_topic).collect();
+    match crate::log::kafka::KafkaLog::connect(config.below("kafka."), settings) {
+        Ok(log) => Ok(Arc::new(log)),
+        Err(error) => {
+            // It names the setting as librdkafka does, and knows nothing of layers.
+            let text = error.to_string();
+            let key = text.split('`').nth(1).unwrap_or_default();
+            let of_topics = topics.iter().map(|topic| config.place(&format!("topic.{topic}.{key}")));
+            let of_all = std::iter::once(config.place(&format!("kafka.{key}")));
+            let is_of_topic = text.contains("` of the topic `");
+            let places: Vec<String> = if is_of_topic { of_topics.collect() } else { of_all.collect() };
+            let place = places.into_iter().find(|place| !place.is_empty()).unwrap_or_default();
+            Err(Error::caused(error.kind(), format!("{text}{place}"), error))
+        }
+    }
 }
 
 #[cfg(not(feature = "kafka"))]
@@ -187,7 +233,7 @@ fn on_disk(_: &Config, _: &std::path::Path) -> Result<Arc<Store>> {
 /// The state directory of the app: made when there is first something to keep.
 #[cfg(feature = "sled")]
 fn lazily(config: &Config) -> Arc<Store> {
-    Arc::new(Store::lazy(StoreOptions::of(config, config.state_dir().join(config.app_id()))))
+    Arc::new(Store::lazy(StoreOptions::of(config, directory(config))))
 }
 
 #[cfg(not(feature = "sled"))]
@@ -195,12 +241,17 @@ fn lazily(_: &Config) -> Arc<Store> {
     Arc::new(Store::in_memory())
 }
 
-/// Makes sure that the topics are there, and lets caches begin; all that is wrong with them in one report.
+/// Makes sure that the topics are there, and lets caches begin if they are to; all that is wrong with them in one report.
 ///
 /// The plan is not borrowed while it waits: it goes from thread to thread, and is not shared between them.
-fn prepare(shared: &Arc<Shared>, plan: &Plan) -> impl Future<Output = Result<()>> + Send + use<> {
+pub(super) fn prepare(
+    shared: &Arc<Shared>,
+    plan: &Plan,
+    begins: bool,
+) -> impl Future<Output = Result<()>> + Send + use<> {
     let needs = plan.needs.all.iter().filter_map(|(place, need)| match need {
-        Need::Topic(named) | Need::Cache(named) => Some((place.clone(), named.prepare.clone()?)),
+        Need::Topic(named) => Some((place.clone(), named.prepare.clone()?)),
+        Need::Cache(named) if begins => Some((place.clone(), named.prepare.clone()?)),
         _ => None,
     });
     let all: Vec<_> = needs.chain(super::bindings::ready(plan)).collect();

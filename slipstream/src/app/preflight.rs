@@ -42,6 +42,20 @@ fn fns_named_apart_from_statics(plan: &mut Plan) {
 
 /// Checks what the handlers said, and what the app was given.
 pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
+    let mut problems = wiring(app, plan);
+    for (place, need) in &plan.needs.all {
+        if let Need::State { id, types } = need
+            && !app.states.contains_key(id)
+        {
+            problems.push(format!("{place} needs `State<{types}>`: give the app one by `.state(..)`"));
+        }
+    }
+    settings(app, plan, &mut problems);
+    report(&problems)
+}
+
+/// What is wrong with the handlers among each other, whatever the app was given.
+pub(super) fn wiring(app: &App, plan: &Plan) -> Vec<String> {
     let mut problems = plan.problems.clone();
     if app.entries.is_empty() && app.strangers.is_empty() && !app.idle {
         problems.push(no_handlers(app).to_owned());
@@ -55,13 +69,6 @@ pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
     handlers_named_apart(plan, &mut problems);
     sources_named_apart(plan, &mut problems);
     statics_named_apart(plan, &mut problems);
-    for (place, need) in &plan.needs.all {
-        if let Need::State { id, types } = need
-            && !app.states.contains_key(id)
-        {
-            problems.push(format!("{place} needs `State<{types}>`: give the app one by `.state(..)`"));
-        }
-    }
     for lane in &plan.lanes {
         if let Some(handlers) = lane.cannot_share() {
             problems.push(format!(
@@ -74,8 +81,7 @@ pub(super) fn check(app: &App, plan: &Plan) -> Result<()> {
     }
     channels_are_taken_from(plan, &mut problems);
     super::bindings::check(plan, &mut problems);
-    settings(app, plan, &mut problems);
-    report(&problems)
+    problems
 }
 
 fn no_handlers(app: &App) -> &'static str {
@@ -173,6 +179,7 @@ fn channels_are_taken_from(plan: &Plan, problems: &mut Vec<String>) {
 }
 
 fn settings(app: &App, plan: &Plan, problems: &mut Vec<String>) {
+    problems.extend(app.config.problems());
     for (name, default) in [("commit.interval.ms", 1), ("shutdown.timeout.ms", 1)] {
         problems.extend(app.config.millis(name, default).err());
     }
@@ -180,7 +187,7 @@ fn settings(app: &App, plan: &Plan, problems: &mut Vec<String>) {
     let topics: Vec<&str> = plan.needs.topics().into_iter().collect();
     app.config.unknown(&topics).iter().for_each(|unknown| tracing::warn!("{unknown}"));
     if !matches!(app.config.get("topics.create"), None | Some("true" | "false")) {
-        problems.push("`topics.create` is `true` or `false`".to_owned());
+        problems.push(app.config.wrong("topics.create", "is `true` or `false`"));
     }
     if topics.is_empty() || app.log.is_some() {
         return;

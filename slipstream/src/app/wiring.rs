@@ -1,9 +1,10 @@
 //! What a handler tells the app of itself: the macro's `wire` fn is given a [`Wiring`] and fills it.
 
 use super::lanes::{Joined, Joining, Member, OpenMerge, Plan};
+use super::plan::Sketch;
 use crate::checkpoint::Binds;
 use crate::error::Result;
-use crate::flow::{Feed, Flow, Lent, Merged, Supply};
+use crate::flow::{Feed, Flow, Foreign, Lent, Merged, Supply};
 use crate::lane::{Bench, Crew, Lane, Lend, Spring, WAITING, Work, dispatch, drive, spread};
 use crate::ledger::Messages;
 use crate::needs::Needs;
@@ -28,6 +29,8 @@ pub struct Wiring<'a> {
     /// Whether it has a lane for each partition.
     by_partition: bool,
     sinks: Vec<String>,
+    /// What of it only `plan` shows.
+    sketch: Sketch,
 }
 
 /// How many messages wait between a source's lane and a handler with several sources.
@@ -43,6 +46,7 @@ impl<'a> Wiring<'a> {
     pub(crate) fn new(plan: &'a mut Plan, name: &str, place: String) -> Self {
         plan.needs.place = format!("`{name}` at {place}");
         plan.needs.writes.clear();
+        plan.needs.sink = None;
         (plan.needs.is_after, plan.needs.takes_downtime) = (false, false);
         Wiring {
             plan,
@@ -53,12 +57,24 @@ impl<'a> Wiring<'a> {
             buffer: None,
             by_partition: false,
             sinks: Vec::new(),
+            sketch: Sketch::default(),
         }
     }
 
-    /// Where arguments and sinks say what they need.
+    /// Where arguments say what they need.
     pub fn needs(&mut self) -> &mut Needs {
         &mut self.plan.needs
+    }
+
+    /// Where the sink of this number says what it needs.
+    pub fn sink(&mut self, number: usize) -> &mut Needs {
+        self.plan.needs.sink = Some(number);
+        &mut self.plan.needs
+    }
+
+    /// The pipes, as they are written.
+    pub fn pipes(&mut self, pipes: &[&str]) {
+        self.sketch.pipes = pipes.iter().map(|pipe| (*pipe).to_owned()).collect();
     }
 
     /// `name = "..."`.
@@ -79,13 +95,17 @@ impl<'a> Wiring<'a> {
     /// `after = [..]`.
     pub fn after(&mut self, checkpoint: impl Binds) {
         let bound = checkpoint.heart().after(&self.name);
+        self.sketch.options.push(format!("after the checkpoint {}", bound.named.name));
         self.plan.needs.checkpoint(bound);
     }
 
     /// `before = [..]`.
     pub fn before(&mut self, checkpoint: impl Binds) {
         match checkpoint.heart().before(&self.name) {
-            Ok(bound) => self.plan.needs.checkpoint(bound),
+            Ok(bound) => {
+                self.sketch.options.push(format!("before the checkpoint {}", bound.named.name));
+                self.plan.needs.checkpoint(bound);
+            }
             Err(error) => self.plan.problems.push(format!("{}: {error}", self.plan.needs.place)),
         }
     }
@@ -93,16 +113,20 @@ impl<'a> Wiring<'a> {
     /// `timeout = ..`.
     pub fn timeout(&mut self, limit: Duration) {
         self.timeout = Some(limit);
+        self.sketch.options.push(format!("at most {limit:?} for a call"));
     }
 
     /// `buffer = n`: the handler may run up to this many messages behind its siblings.
     pub fn buffer(&mut self, messages: usize) {
-        self.buffer = Some(self.limited("buffer", messages, QUEUE));
+        let messages = self.limited("buffer", messages, QUEUE);
+        self.buffer = Some(messages);
+        self.sketch.options.push(format!("up to {messages} messages behind the others of its source"));
     }
 
     /// `lanes = partitions`: a lane for each partition, with a pipe of its own.
     pub fn by_partition(&mut self) {
         self.by_partition = true;
+        self.sketch.options.push("a lane for each partition".to_owned());
     }
 
     /// A number that is too large is a problem of the wiring, before something is made of that size.
@@ -139,6 +163,8 @@ impl<'a> Wiring<'a> {
 
     fn about(&mut self) -> Arc<About> {
         self.check();
+        let who = self.plan.needs.place.clone();
+        self.plan.sketches.push(Sketch { who, ..std::mem::take(&mut self.sketch) });
         Arc::new(About {
             name: self.name.clone(),
             place: self.place.clone(),
@@ -152,15 +178,23 @@ impl<'a> Wiring<'a> {
         })
     }
 
-    /// A source that belongs to one handler is named after it.
-    fn name_source<T>(&self, source: &mut Source<T>, number: usize) {
+    /// A source that belongs to one handler is named after it; `plan` shows the expression.
+    fn name_source<T>(&mut self, source: &mut Source<T>, number: usize) {
         if source.id == SourceId::Private {
-            source.name = if number == 0 {
+            let name = if number == 0 {
                 format!("{}.source", self.name)
             } else {
                 format!("{}.source{}", self.name, number + 1)
             };
+            let written = std::mem::replace(&mut source.name, name.clone());
+            self.plan.expressions.insert(name, written);
         }
+    }
+
+    /// Notes whether there is a pipe in this flow that is not ours: nothing else than its type tells.
+    fn sketch_flow<S>(&mut self) {
+        let ours = std::any::type_name::<Foreign<()>>().trim_end_matches("<()>");
+        self.sketch.has_foreign |= std::any::type_name::<S>().contains(ours);
     }
 
     /// The handler's one source, whose messages it takes by value, or behind a pipe.
@@ -199,6 +233,7 @@ impl<'a> Wiring<'a> {
         Fut: Future<Output = Result<(), Interrupt>> + Send + 'static,
     {
         self.name_source(&mut source, 0);
+        self.sketch_flow::<S>();
         let about = self.about();
         let name = about.name.clone();
         let (buffer, keep, by_partition) = (self.buffer, about.clone(), self.by_partition);
@@ -275,9 +310,11 @@ impl<'a> Wiring<'a> {
         Fut: Future<Output = Result<(), Interrupt>> + Send + 'static,
     {
         self.name_source(&mut source, 0);
+        self.sketch_flow::<S>();
+        let lanes = self.limited("concurrency", lanes, LANES);
+        self.sketch.options.push(format!("up to {lanes} messages at once, in order for each key"));
         let about = self.about();
         about.may_repeat.store(true, std::sync::atomic::Ordering::Relaxed);
-        let lanes = self.limited("concurrency", lanes, LANES);
         let name = about.name.clone();
         let readers: Vec<String> = (0..lanes).map(|lane| format!("{name}#{lane}of{lanes}")).collect();
         let (buffer, keep, names) = (self.buffer, about.clone(), readers.clone());
@@ -378,6 +415,7 @@ impl<M: Send + Sync + 'static> Merge<'_, '_, M> {
         use futures_util::StreamExt as _;
         let number = self.branches.len();
         self.wiring.name_source(&mut source, number);
+        self.wiring.sketch_flow::<S>();
         let name = self.wiring.name.clone();
         let pending = Pending { landing: Arc::default(), branch: Arc::default() };
         let (landing, place) = (pending.landing.clone(), pending.branch.clone());

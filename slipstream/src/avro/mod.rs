@@ -30,7 +30,8 @@ pub use avro_rs::{AvroSchema, Schema};
 /// With `Avro` alone it is the one that `#[derive(AvroSchema)]` of the crate `apache-avro` makes; it must be among the
 /// program's dependencies, with the feature `derive`. For `Avro<S>` see [`HasSchema`]. A value is written as a plain
 /// datum; with the setting `avro.registry.url` (feature `schema-registry`) behind the id of its schema, as Confluent's
-/// serializers do. Of a `Topic<_, Option<V>, Avro>` `None` is a record without a value.
+/// serializers do; schemas that refer to others there are read, and ours is registered whole. Keys are not asked for there:
+/// take them as `Vec<u8>`. Of a `Topic<_, Option<V>, Avro>` `None` is a record without a value.
 ///
 /// A datum of more than 16 MiB or a million values, deeper than 64, or with more than 1024 values that take no bytes is
 /// refused, before anything is allocated for it.

@@ -148,7 +148,7 @@ fn has_room(step: &Step) -> bool {
     app.has_room()
         && step.has_room_in_batches()
         && fills.is_none_or(|queues| queues.iter().all(|queue| app.state.has_room_in(queue)))
-        && app.log.get().is_none_or(|log| log.in_flight() <= log.room())
+        && app.log.get().is_none_or(|log| log.has_room())
 }
 
 /// After a yield: waits for room for the next one.

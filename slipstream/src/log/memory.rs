@@ -216,8 +216,8 @@ impl Log for MemoryLog {
         0
     }
 
-    fn room(&self) -> usize {
-        usize::MAX
+    fn has_room(&self) -> bool {
+        true
     }
 
     fn largest(&self) -> usize {

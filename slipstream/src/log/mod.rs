@@ -227,11 +227,11 @@ pub(crate) trait Log: Send + Sync + 'static {
     /// Appends a record, in order with those before it to the same partition.
     fn produce(&self, record: Outgoing, ack: Ack);
 
-    /// How many records are under way; lanes wait before their next step while it is above [`Log::room`].
+    /// How many records are under way.
     fn in_flight(&self) -> usize;
 
-    /// How many records may be under way before lanes wait.
-    fn room(&self) -> usize;
+    /// Whether more may be under way; lanes wait for it before their next step.
+    fn has_room(&self) -> bool;
 
     /// How many bytes a record may have, in its key, value and headers.
     fn largest(&self) -> usize;

@@ -20,7 +20,10 @@ impl Budget {
         let Some(text) = config.get("state.memory.mib") else { return Ok(Budget::default()) };
         match text.parse::<usize>() {
             Ok(mib) if (LEAST_MIB..usize::MAX >> 20).contains(&mib) => Ok(Budget { bytes: mib << 20 }),
-            _ => Err(format!("`state.memory.mib` is a number of MiB, and at least {LEAST_MIB}")),
+            _ => {
+                let what = format!("is a number of MiB, and at least {LEAST_MIB}");
+                Err(config.wrong("state.memory.mib", &what))
+            }
         }
     }
 

@@ -14,6 +14,11 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub(super) struct Lock(#[expect(dead_code, reason = "it is held, not read")] File);
 
 impl Lock {
+    /// Fails if a process has the directory; one that is not there, or that nobody ever had, is nobody's.
+    pub(super) fn free(dir: &Path, app: &str) -> Result<()> {
+        if dir.join("LOCK").exists() { Lock::take(dir, app).map(drop) } else { Ok(()) }
+    }
+
     pub(super) fn take(dir: &Path, app: &str) -> Result<Self> {
         let path = dir.join("LOCK");
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);

@@ -79,6 +79,11 @@ impl Store {
         Ok(store)
     }
 
+    /// Fails if another process has this directory.
+    pub(crate) fn is_free(dir: &std::path::Path, app: &str) -> Result<()> {
+        lock::Lock::free(dir, app)
+    }
+
     /// A store whose directory is made at the first commit, so that an app without state leaves no trace. If it is there
     /// it is read.
     pub(crate) fn lazy(options: StoreOptions) -> Self {

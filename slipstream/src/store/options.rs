@@ -70,11 +70,10 @@ fn durability(config: &Config) -> Result<Durability, String> {
     match config.get("state.durability") {
         None | Some("process") => Ok(Durability::Process),
         Some("power") => Ok(Durability::Power),
-        Some(_) => {
-            Err("`state.durability` is `process` (commits survive a kill of the process) or `power` (they \
-                        survive a loss of power)"
-                .to_owned())
-        }
+        Some(_) => Err(config.wrong(
+            "state.durability",
+            "is `process` (commits survive a kill of the process) or `power` (they survive a loss of power)",
+        )),
     }
 }
 
@@ -82,10 +81,10 @@ fn on_loss(config: &Config) -> Result<OnLoss, String> {
     match config.get("state.on.loss") {
         None | Some("fail") => Ok(OnLoss::Fail),
         Some("replay") => Ok(OnLoss::Replay),
-        Some(_) => Err(
-            "`state.on.loss` is `fail` (lost or damaged state is an error) or `replay` (it is moved aside, \
-                        and made again from the sources)"
-                .to_owned(),
-        ),
+        Some(_) => Err(config.wrong(
+            "state.on.loss",
+            "is `fail` (lost or damaged state is an error) or `replay` (it is moved aside, and made again from the \
+             sources)",
+        )),
     }
 }

@@ -6,6 +6,7 @@ use crate::needs::Named;
 use crate::scope::{Shared, Slot};
 use chrono::{DateTime, NaiveDate, Utc};
 use std::any::Any;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
 /// Where a topic is read from where neither the app's state nor the consumer group knows a position.
@@ -213,7 +214,9 @@ impl Definition {
             None => self.dry,
             Some("true") => true,
             Some("false") => false,
-            Some(_) => return Err(Error::new(ErrorKind::Preflight, format!("`{dry}` is `true` or `false`"))),
+            Some(_) => {
+                return Err(Error::new(ErrorKind::Preflight, app.config.wrong(&dry, "is `true` or `false`")));
+            }
         };
         if dry {
             app.is_dry(&name);
@@ -233,6 +236,10 @@ impl Definition {
                     format!("the topic `{name}` is not there, and `topics.create` is `false`: make it first");
                 return Err(Error::new(ErrorKind::Log, text));
             }
+            (None, _) if app.only_checks.load(Relaxed) => {
+                tracing::info!("the topic `{name}` is not there: a run makes it");
+                return Ok(name);
+            }
             (None, asked) => {
                 let partitions = asked.unwrap_or(PARTITIONS);
                 log.create(&name, partitions)?;
@@ -250,7 +257,8 @@ impl Definition {
         let Some(text) = app.config.get(&setting) else { return Ok(self.partitions) };
         let number = text.trim().parse().ok().filter(|number| *number > 0);
         number.map(Some).ok_or_else(|| {
-            Error::new(ErrorKind::Preflight, format!("`{setting}` is a number of partitions, from 1 on"))
+            let text = app.config.wrong(&setting, "is a number of partitions, from 1 on");
+            Error::new(ErrorKind::Preflight, text)
         })
     }
 }

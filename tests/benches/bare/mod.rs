@@ -4,10 +4,35 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::ToBytes;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
+use slipstream::Config;
 use slipstream_tests::raw;
 use std::time::Duration;
 
 pub(crate) const PARTITIONS: i32 = 4;
+
+/// What could stand in place of a default of our client, or of librdkafka's where we have none: `defaults` measures each.
+pub(crate) const ALTERNATIVES: [(&str, &str); 15] = [
+    ("fetch.queue.backoff.ms", "1000"),
+    ("fetch.queue.backoff.ms", "1"),
+    ("fetch.wait.max.ms", "500"),
+    ("fetch.wait.max.ms", "10"),
+    ("queued.max.messages.kbytes", "65536"),
+    ("queued.max.messages.kbytes", "4096"),
+    ("fetch.message.max.bytes", "4000000"),
+    ("linger.ms", "0"),
+    ("linger.ms", "50"),
+    ("compression.type", "none"),
+    ("queue.buffering.max.messages", "500000"),
+    ("queue.buffering.max.messages", "10000"),
+    ("queue.buffering.max.kbytes", "1048576"),
+    ("batch.size", "100000"),
+    ("session.timeout.ms", "45000"),
+];
+
+/// Our client's settings, changed by these.
+pub(crate) fn changed(config: Config, changes: &[(&str, &str)]) -> Config {
+    changes.iter().fold(config, |config, (name, value)| config.set(format!("kafka.{name}"), *value))
+}
 
 /// A broker, and names that no other run has.
 pub(crate) struct Bench {

@@ -1,7 +1,11 @@
 //! Avro as a topic's codec: plain, and by a schema registry that is not always well.
 
+mod hostile;
 mod interop;
+mod keys;
+mod references;
 mod registry;
+mod secure;
 
 use super::common::{LONG, ended, within};
 use apache_avro::AvroSchema;
@@ -9,6 +13,7 @@ use registry::Registry;
 use slipstream::avro::{HasSchema, SchemaSource};
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, Output};
+use slipstream::{BoxError, Codec};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, AvroSchema)]
 struct Weather {

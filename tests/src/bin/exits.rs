@@ -39,6 +39,13 @@ async fn never_ends() {
     std::future::pending::<()>().await;
 }
 
+static KEPT: Cache<u32, u32> = Cache::new("kept");
+
+#[handle(source = 0..3_u32, sink = [KEPT])]
+fn keeps(n: u32) -> (u32, u32) {
+    (n, n)
+}
+
 /// Blocks its thread: the process must end all the same.
 #[handle(source = every(millis(10)))]
 fn blocks() {
@@ -47,12 +54,12 @@ fn blocks() {
 }
 
 #[slipstream::main]
-async fn main() -> Result<()> {
+async fn main(words: Vec<String>) -> Result<()> {
     let app = testing::app().on_stop(async || {
         say("stopped in order");
         Ok(())
     });
-    match std::env::args().nth(1).as_deref() {
+    match words.first().map(String::as_str) {
         Some("ends") => app.handler(ends).run().await,
         Some("prints") => testing::app().handler(prints).run().await,
         Some("fails") => app.handler(fails).run().await,
@@ -72,6 +79,7 @@ async fn main() -> Result<()> {
             tokio::time::sleep(secs(60)).await;
             Ok(())
         }
+        Some("keeps") => App::new().handler(keeps).config(Config::of_process()).run().await,
         Some("blocks") => app.handler(blocks).run().await,
         _ => Err(Error::msg("which one?")),
     }

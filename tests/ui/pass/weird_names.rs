@@ -46,6 +46,24 @@ async fn with_a_pattern((n, _text): (u32, &'static str)) -> u32 {
     n
 }
 
+#[handle(crate = slip, source = 0..3_u32, sink = [deep::er::keep])]
+fn called_as_ours(step: u32, message: slip::Ctx) -> u32 {
+    message.id();
+    step
+}
+
+#[handle(crate = slip, source = 0..3_u32, sink = [deep::er::keep], on_error = skip)]
+fn called_as_ours_by_reference(message: &u32, copy: slip::Ctx, rest: slip::Ctx) -> u32 {
+    (copy.id(), rest.id());
+    *message
+}
+
+#[handle(crate = slip, source = 0..3_u32, sink = [deep::er::keep])]
+fn called_as_what_is_made_later(lane: u32, outputs: slip::Ctx, item: slip::Ctx) -> u32 {
+    (outputs.id(), item.id());
+    lane
+}
+
 fn never_called() {
     #[handle(crate = slip, source = 0..3_u32)]
     fn within(_n: u32) {}

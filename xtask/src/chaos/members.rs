@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// How many changes there are, and how long what is left may take.
 const LONG: (u64, Duration) = (60, Duration::from_secs(60));
-const SHORT: (u64, Duration) = (16, Duration::from_secs(20));
+const SHORT: (u64, Duration) = (9, Duration::from_secs(20));
 const CHANGE: Duration = Duration::from_secs(1);
 
 /// How many messages are there before, and how many come with each second.
@@ -23,6 +23,9 @@ const PLACES: u64 = 6;
 
 /// The state of a partition that has been elsewhere is behind: from there on it is taken again.
 const REPLAY: &str = "state.on.loss=replay";
+/// How partitions change hands: all at once, and one by one.
+const STRATEGIES: [&str; 2] =
+    ["kafka.partition.assignment.strategy=range", "kafka.partition.assignment.strategy=cooperative-sticky"];
 /// So long that each kill meets records on their way, few as they are a second.
 const LINGER: &str = "kafka.linger.ms=300";
 
@@ -49,10 +52,22 @@ struct Group<'a> {
 pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
     let mut random = Random::new(options.seed());
     options.check_plant(&[PLANT])?;
-    on_a_broker(|servers| changed(builds, options, &mut random, servers))
+    on_a_broker(|servers| {
+        let mut is_right = true;
+        for strategy in STRATEGIES {
+            is_right &= changed(builds, options, &mut random, servers, strategy)?;
+        }
+        Ok(Verdict::of(is_right))
+    })
 }
 
-fn changed(builds: Builds, options: &mut Options, random: &mut Random, servers: &str) -> Result<Verdict> {
+fn changed(
+    builds: Builds,
+    options: &mut Options,
+    random: &mut Random,
+    servers: &str,
+    strategy: &'static str,
+) -> Result<bool> {
     let (changes, limit) = if options.short { SHORT } else { LONG };
     let messages = BEFORE + RATE * changes;
     let home = tempfile::tempdir()?;
@@ -60,7 +75,7 @@ fn changed(builds: Builds, options: &mut Options, random: &mut Random, servers: 
     topics.make()?;
     topics.fill(0, BEFORE, 0)?.done()?;
 
-    let mut group = Group::new(&topics, home.path());
+    let mut group = Group::new(&topics, home.path(), strategy);
     let mut filling = topics.fill(BEFORE, messages, RATE)?;
     let begun = Instant::now();
     for change in 0..changes {
@@ -81,19 +96,20 @@ fn changed(builds: Builds, options: &mut Options, random: &mut Random, servers: 
     let (joins, leaves, kills) = group.end()?;
     let Judgement { records, lost, duplicates, .. } = topics.judge(messages, Duration::ZERO, &[])?;
     println!(
-        "members: {joins} joins, {leaves} leaves in order, {kills} kills, {meanwhile} messages done meanwhile and the rest \
+        "members, {}: {joins} joins, {leaves} leaves in order, {kills} kills, {meanwhile} messages done meanwhile and the rest \
          after {:.1} s, {messages} records in, {records} records out, duplicates {duplicates}, lost {lost}",
+        strategy.rsplit('=').next().unwrap_or_default(),
         rest.as_secs_f32()
     );
     if lost > 0 {
         println!("the state is left in {}", home.keep().display());
     }
-    Ok(Verdict::of(lost == 0 && rest < limit))
+    Ok(lost == 0 && rest < limit)
 }
 
 impl<'a> Group<'a> {
-    fn new(topics: &'a Topics, dir: &'a Path) -> Self {
-        let settings = kafka_kill::settings().into_iter().chain([REPLAY, LINGER]).collect();
+    fn new(topics: &'a Topics, dir: &'a Path, strategy: &'static str) -> Self {
+        let settings = kafka_kill::settings().into_iter().chain([REPLAY, LINGER, strategy]).collect();
         let (members, leaving) = (Vec::new(), Vec::new());
         Group { topics, dir, settings, members, leaving, joins: 0, leaves: 0, kills: 0, done: 0 }
     }

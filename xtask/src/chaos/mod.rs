@@ -7,6 +7,7 @@ mod broker;
 mod checkpoints;
 mod corruption;
 mod disk_full;
+mod endpoint;
 mod kafka_kill;
 mod members;
 mod poison;
@@ -35,11 +36,12 @@ const ALONE: Builds = Builds {
 };
 const AMONG_TESTS: Builds = Builds { program: builds::KAFKA, kafka: builds::KAFKA, library: builds::KAFKA };
 
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "state-kill",
     "checkpoints",
     "corruption",
     "disk-full",
+    "endpoint",
     "kafka-kill",
     "broker",
     "poison",
@@ -87,6 +89,7 @@ fn run(builds: Builds, name: &str, rest: &[&str]) -> Result<Verdict> {
         "state-kill" => state_kill::run,
         "corruption" => corruption::run,
         "disk-full" => disk_full::run,
+        "endpoint" => endpoint::run,
         "broker" => broker::run,
         "checkpoints" => checkpoints::run,
         "kafka-kill" => kafka_kill::run,

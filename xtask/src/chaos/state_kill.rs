@@ -170,7 +170,7 @@ impl Counter {
             copy(&self.state, &self.copy)?;
         }
         let mut command = Command::new(&self.program);
-        let checked = machine::output(command.arg("check").arg(&self.copy).env("SLIPSTREAM_LOG", "error"));
+        let checked = machine::output(command.arg("judge").arg(&self.copy).env("SLIPSTREAM_LOG", "error"));
         let text = match checked {
             Ok(text) => text,
             Err(error) => {

@@ -1,10 +1,13 @@
-//! `recipes [NAME..]`: runs the examples as a person would, and compares what they print with the cookbook.
+//! `recipes [NAME..] [--broker ADDRESS]`: runs the examples as a person would, and compares what they print with the
+//! cookbook. `recipes --repeat` does so many times to those that time could make differ.
 
 mod compare;
+mod endpoint;
 mod events;
 mod example;
 mod pipe;
 mod quakes;
+mod repeat;
 mod sink;
 mod source;
 mod timer;
@@ -46,14 +49,26 @@ const RECIPES: &[Recipe] = &[
     Recipe { name: "aggregations", check: Check::Alone(|| as_expected("aggregations")) },
     Recipe { name: "joins", check: Check::Alone(|| as_expected("joins")) },
     Recipe { name: "synchronization", check: Check::Alone(|| as_expected("synchronization")) },
-    Recipe { name: "synchronization-kafka", check: Check::Kafka(synchronized) },
+    Recipe { name: "endpoint", check: Check::Alone(endpoint::streams) },
+    Recipe { name: "avro_codec-kafka", check: Check::Kafka(|broker| on_a_broker("avro_codec", broker)) },
+    Recipe {
+        name: "synchronization-kafka",
+        check: Check::Kafka(|broker| on_a_broker("synchronization", broker)),
+    },
     Recipe { name: "quakes", check: Check::Alone(quakes::in_memory) },
     Recipe { name: "quakes-kafka", check: Check::Kafka(quakes::two_commands) },
     Recipe { name: "quakes-killed", check: Check::Kafka(quakes::killed) },
 ];
 
-pub(crate) fn command(names: &[&str]) -> Result<bool> {
-    run(names, machine::is_ci(), kafka::running()?.as_ref())
+pub(crate) fn command(words: &[&str]) -> Result<bool> {
+    match words {
+        ["--repeat"] => repeat::run(),
+        [names @ .., "--broker", address] | ["--broker", address, names @ ..] => {
+            let broker = Broker { address: (*address).to_owned(), started: false };
+            run(names, machine::is_ci(), Some(&broker))
+        }
+        names => run(names, machine::is_ci(), kafka::running()?.as_ref()),
+    }
 }
 
 /// Runs the recipes of these names (of any name, if there is none) and tells whether all are as they should be.
@@ -104,13 +119,11 @@ fn build(kafka: bool) -> Result<()> {
     machine::run(machine::cargo(&["build", "--examples"]).args(build).args(more))
 }
 
-/// The same transcript with the topic on a broker.
-fn synchronized(broker: &str) -> Result<()> {
-    let example = Example::new("synchronization")?.env(kafka::ADDRESS, broker);
-    prints_as_expected(
-        "synchronization",
-        example.env("SLIPSTREAM_APP_ID", &format!("sync-{}", machine::random())),
-    )
+/// The same output with the topic on a broker, where no other run has met it.
+fn on_a_broker(name: &str, broker: &str) -> Result<()> {
+    let id = format!("{name}-{:x}", machine::random());
+    let example = Example::new(name)?.env(kafka::ADDRESS, broker).env("SLIPSTREAM_APP_ID", &id);
+    prints_as_expected(name, example.env("SLIPSTREAM_TOPIC_WEATHER_NAME", &id))
 }
 
 /// An example that ends by itself and prints what `examples/expected/NAME.txt` says.
@@ -119,12 +132,15 @@ fn as_expected(name: &str) -> Result<()> {
 }
 
 fn prints_as_expected(name: &str, example: Example) -> Result<()> {
-    let path = machine::root().join(format!("examples/expected/{name}.txt"));
-    let expected = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}: write there what the recipe prints", path.display()))?;
     let ended = example.run(Duration::from_secs(30))?;
     ended.with_code(0)?;
-    compare::same(&expected, &ended.lines)
+    compare::same(&expected(name)?, &ended.lines)
+}
+
+fn expected(name: &str) -> Result<String> {
+    let path = machine::root().join(format!("examples/expected/{name}.txt"));
+    std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}: write there what the recipe prints", path.display()))
 }
 
 /// The package of an example: those that need more than the library are apart, so that the others build fast.
@@ -138,5 +154,44 @@ pub(crate) fn package_of(example: &str) -> Result<&'static str> {
         () if has("examples/net") => Ok("examples-net"),
         () if has("examples") => Ok("examples"),
         () => bail!("no example {example} in examples/ or examples/net/: see `ls examples`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those of the cookbook, in its order.
+    const COOKBOOK: [&str; 10] = [
+        "timer",
+        "iterable",
+        "source",
+        "pipe",
+        "sink",
+        "avro_codec",
+        "aggregations",
+        "joins",
+        "synchronization",
+        "endpoint",
+    ];
+
+    #[test]
+    fn what_the_guide_includes_is_there() {
+        let chapters = machine::root().join("docs/src");
+        for chapter in std::fs::read_dir(&chapters).unwrap() {
+            let text = std::fs::read_to_string(chapter.unwrap().path()).unwrap();
+            for included in text.split("{{#include ").skip(1).filter_map(|rest| rest.split("}}").next()) {
+                assert!(chapters.join(included).is_file(), "{included}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_ten_recipes_of_the_cookbook_are_run_and_told_of() {
+        let guide = std::fs::read_to_string(machine::root().join("docs/src/cookbook.md")).unwrap();
+        for name in COOKBOOK {
+            assert!(RECIPES.iter().any(|recipe| named(recipe.name, name)), "no check of {name}");
+            assert!(package_of(name).is_ok() && guide.contains(&format!("/{name}.rs}}}}")), "{name}");
+        }
     }
 }

@@ -17,7 +17,23 @@ const KILLS: u32 = 3;
 pub(super) fn in_memory() -> Result<()> {
     let ended = Example::new("quakes")?.run(WITHIN)?;
     ended.with_code(0)?;
-    compare::same(TABLE, &table(&ended.lines))
+    compare::same(TABLE, &table(&ended.lines))?;
+    wired()
+}
+
+/// The picture in the README is the one that the command prints.
+fn wired() -> Result<()> {
+    let readme = machine::root().join("README.md");
+    let text = std::fs::read_to_string(&readme).context("cannot read README.md")?;
+    let pictures: Vec<&str> = text.split("```mermaid\n").skip(1).collect();
+    let [picture] = pictures.as_slice() else {
+        bail!("README.md has {} pictures, and not one", pictures.len())
+    };
+    let (picture, _) = picture.split_once("```").context("the picture in README.md has no end")?;
+    let ended = Example::new("quakes")?.arg("plan").arg("--format=mermaid").run(WITHIN)?;
+    ended.with_code(0)?;
+    compare::same(picture.trim_end(), &ended.lines)
+        .context("the picture in README.md is not the one of `plan`")
 }
 
 /// `feed` and `count` as two commands, as one would run them on two machines.

@@ -23,7 +23,7 @@ pub(super) fn ticks() -> Result<()> {
 }
 
 /// `HH:MM:SS` as a second of the day.
-fn seconds(line: &str) -> Result<u32> {
+pub(super) fn seconds(line: &str) -> Result<u32> {
     let parts: Vec<&str> = line.split(':').collect();
     let number = |part: &str, below: u32| {
         let number = part.parse::<u32>().ok().filter(|number| part.len() == 2 && *number < below);

@@ -54,7 +54,7 @@ fn async_by_reference() {
         expect![[r#"
             fn __wire(__wiring: &mut __rt::Wiring<'_>) {
                 __wiring.sinks(&["COUNTS"]);
-                __rt::Declared(&COUNTS).declare(__wiring.needs());
+                __rt::Declared(&COUNTS).declare(__wiring.sink(0));
                 __wiring
                     .handle_lent(
                         __rt::shared(&QUAKES).untry().copied(),
@@ -89,6 +89,7 @@ fn pipes_from_left_to_right() {
         "fn look(sums: Vec<u64>) {}",
         expect![[r#"
             fn __wire(__wiring: &mut __rt::Wiring<'_>) {
+                __wiring.pipes(&["accumulate", "chunks", "pipe"]);
                 __rt::Asks::<Vec<u64>>::of().ask(__wiring.needs());
                 __wiring
                     .handle(
@@ -175,45 +176,46 @@ fn several_sources() {
         "source = [numbers, WORDS], pipe = [pairwise]",
         "fn look((a, b): (u64, u64)) {}",
         expect![[r#"
-        fn __wire(__wiring: &mut __rt::Wiring<'_>) {
-            __rt::Asks::<(u64, u64)>::of().ask(__wiring.needs());
-            let mut __merge = __wiring.merge::<(u64, u64)>();
-            __merge
-                .source(
-                    __rt::shared(&numbers).untry().copied(),
-                    |__flow| {
-                        let __flow = __rt::out(__rt::through(__flow, pairwise).staged());
-                        __flow
-                    },
-                    |__item| __rt::mixed::<(u64, u64), _, _>(__item),
-                );
-            __merge
-                .source(
-                    __rt::shared(&WORDS).untry().copied(),
-                    |__flow| {
-                        let __flow = __rt::out(__rt::through(__flow, pairwise).staged());
-                        __flow
-                    },
-                    |__item| __rt::mixed::<(u64, u64), _, _>(__item),
-                );
-            __merge
-                .handle(|mut __lane, __step| async move {
-                    let __copy = __rt::Copier::of(&__lane).copier();
-                    while let __rt::Some(__message) = __lane.next().await? {
-                        let __sent = {
-                            let __argument_0 = __rt::As::<
-                                (u64, u64),
-                            >::take(__message, __copy, &__step)?;
-                            let mut __outputs = __rt::sendable(
-                                __rt::returned(look(__argument_0)).checked()?.outputs(),
-                            );
-                            while let __rt::Some(_) = __outputs.next(&__step).await? {}
-                            __outputs.sent()
-                        };
-                        __lane.end(__sent).await?;
-                    }
-                    __rt::Ok(())
-                });
-        }"#]],
+            fn __wire(__wiring: &mut __rt::Wiring<'_>) {
+                __wiring.pipes(&["pairwise"]);
+                __rt::Asks::<(u64, u64)>::of().ask(__wiring.needs());
+                let mut __merge = __wiring.merge::<(u64, u64)>();
+                __merge
+                    .source(
+                        __rt::shared(&numbers).untry().copied(),
+                        |__flow| {
+                            let __flow = __rt::out(__rt::through(__flow, pairwise).staged());
+                            __flow
+                        },
+                        |__item| __rt::mixed::<(u64, u64), _, _>(__item),
+                    );
+                __merge
+                    .source(
+                        __rt::shared(&WORDS).untry().copied(),
+                        |__flow| {
+                            let __flow = __rt::out(__rt::through(__flow, pairwise).staged());
+                            __flow
+                        },
+                        |__item| __rt::mixed::<(u64, u64), _, _>(__item),
+                    );
+                __merge
+                    .handle(|mut __lane, __step| async move {
+                        let __copy = __rt::Copier::of(&__lane).copier();
+                        while let __rt::Some(__message) = __lane.next().await? {
+                            let __sent = {
+                                let __argument_0 = __rt::As::<
+                                    (u64, u64),
+                                >::take(__message, __copy, &__step)?;
+                                let mut __outputs = __rt::sendable(
+                                    __rt::returned(look(__argument_0)).checked()?.outputs(),
+                                );
+                                while let __rt::Some(_) = __outputs.next(&__step).await? {}
+                                __outputs.sent()
+                            };
+                            __lane.end(__sent).await?;
+                        }
+                        __rt::Ok(())
+                    });
+            }"#]],
     );
 }

@@ -22,7 +22,7 @@ fn retry_then_dead_letter_within_a_time() {
                         retry(3, fixed(secs(1))).then(dead_letter(&DEAD))
                     });
                 __wiring.timeout(secs(5));
-                __rt::Declared(&COUNTS).declare(__wiring.needs());
+                __rt::Declared(&COUNTS).declare(__wiring.sink(0));
                 __rt::Asks::<Quake>::of().ask(__wiring.needs());
                 __wiring
                     .handle(
@@ -63,6 +63,7 @@ fn concurrency_by_a_key() {
         "async fn look(pair: (usize, u64)) {}",
         expect![[r#"
             fn __wire(__wiring: &mut __rt::Wiring<'_>) {
+                __wiring.pipes(&["enumerate"]);
                 __wiring.buffer(64);
                 __rt::Asks::<(usize, u64)>::of().ask(__wiring.needs());
                 __wiring

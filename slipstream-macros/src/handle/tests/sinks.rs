@@ -49,7 +49,7 @@ fn many_sinks() {
         expect![[r#"
             fn __wire(__wiring: &mut __rt::Wiring<'_>) {
                 __wiring.sinks(&["COUNTS", "keep", "tagged", "sink", "sink", "print"]);
-                __rt::Declared(&COUNTS).declare(__wiring.needs());
+                __rt::Declared(&COUNTS).declare(__wiring.sink(0));
                 __rt::Asks::<u64>::of().ask(__wiring.needs());
                 __wiring
                     .handle(

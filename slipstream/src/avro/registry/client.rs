@@ -1,18 +1,21 @@
 //! Speaks with a schema registry, by the few calls of its HTTP interface that are needed.
 
+use super::references;
 use super::settings::Settings;
+use crate::error::{Error, ErrorKind, Result};
 use avro_rs::Schema;
 use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Response;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// How long one call may take, whatever it waits for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The longest answer that is read.
-const ANSWER: u64 = 8 << 20;
+pub(super) const ANSWER: u64 = 8 << 20;
 
 /// Why there is no answer, without what was sent.
 #[derive(Debug)]
@@ -40,25 +43,25 @@ pub(super) struct Client {
 const TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
 impl Client {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let config = Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
-        Client { agent: config.build().into(), url: settings.url.clone(), auth: settings.authorization() }
+    pub(super) fn new(settings: &Settings) -> Result<Self> {
+        let trusted = settings.authority.as_deref().map_or(Ok(RootCerts::WebPki), trusted)?;
+        let config = Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .http_status_as_error(false)
+            // What another host says is not what the registry says.
+            .max_redirects(0)
+            .tls_config(TlsConfig::builder().root_certs(trusted).build());
+        let (url, auth) = (settings.url.clone(), settings.authorization());
+        Ok(Client { agent: config.build().into(), url, auth })
     }
 
     /// The schema of an id.
     pub(super) fn schema(&self, id: u32) -> Result<Schema, Refused> {
         let answer = self.get(&format!("/schemas/ids/{id}"))?;
-        let wrong = |what: &str| Refused::ForGood(format!("schema {id} of the registry {what}"));
-        if answer.get("schemaType").is_some_and(|kind| kind != "AVRO") {
-            return Err(wrong("is not Avro"));
-        }
-        if answer.get("references").and_then(Value::as_array).is_some_and(|all| !all.is_empty()) {
-            return Err(wrong("refers to others, which is not supported"));
-        }
-        let Some(text) = answer.get("schema").and_then(Value::as_str) else {
-            return Err(Refused::ForNow("its answer has no `schema`".into()));
-        };
-        Schema::parse_str(text).map_err(|error| wrong(&format!("is none: {error}")))
+        references::whole(&answer, |path| self.get(path)).map_err(|refused| match refused {
+            Refused::ForGood(why) => Refused::ForGood(format!("schema {id} of the registry {why}")),
+            refused => refused,
+        })
     }
 
     /// The id of our schema under a subject; it is registered there first if that is asked.
@@ -95,12 +98,37 @@ impl Client {
     }
 }
 
+/// The only certificates by which an address with `https` is believed.
+fn trusted(path: &str) -> Result<RootCerts> {
+    let wrong = |why: String| {
+        let text = format!("`avro.registry.ca` names a file of certificates in PEM, and that file {why}");
+        Error::new(ErrorKind::Codec, text)
+    };
+    let text = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let items: Result<Vec<_>, _> = parse_pem(&text).collect();
+    let items = items.map_err(|error| wrong(format!("is damaged: {error}")))?;
+    let certificate = |item| if let PemItem::Certificate(found) = item { Some(found) } else { None };
+    let certificates: Vec<_> = items.into_iter().filter_map(certificate).collect();
+    if certificates.is_empty() {
+        return Err(wrong("holds none".into()));
+    }
+    Ok(RootCerts::from(certificates))
+}
+
 /// A refusal counts as the registry's own if it has its form: what stands in front of one answers 404 as well.
 fn answer(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value, Refused> {
-    let mut answer = answer.map_err(|error| Refused::ForNow(error.to_string()))?;
+    let mut answer = answer.map_err(|error| unanswered(&error))?;
     let status = answer.status();
     let body = answer.body_mut().with_config().limit(ANSWER).read_to_string();
-    let body = body.map_err(|error| Refused::ForNow(error.to_string()))?;
+    let body = match body {
+        Err(ureq::Error::BodyExceedsLimit(_)) if status.is_success() => {
+            return Err(Refused::ForGood(format!(
+                "the registry's answer has more than {} MiB",
+                ANSWER >> 20
+            )));
+        }
+        body => body.map_err(|error| unanswered(&error))?,
+    };
     let body: Result<Value, _> = serde_json::from_str(&body);
     match body {
         Ok(body) if status.is_success() => Ok(body),
@@ -109,12 +137,25 @@ fn answer(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value, Re
             Err(Refused::ForGood(format!("the registry says {status}: {said}")))
         }
         Err(_) if status.is_success() => Err(Refused::ForNow("its answer is not JSON".into())),
+        _ if status.is_redirection() => {
+            let text = format!("it answers {status}: no redirect is followed, set its own address");
+            Err(Refused::ForNow(text))
+        }
         _ => Err(Refused::ForNow(format!("it answers {status}"))),
     }
 }
 
+/// No answer, and what to do about it if its certificate is why.
+fn unanswered(error: &ureq::Error) -> Refused {
+    let mut text = error.to_string();
+    if ["UnknownIssuer", "BadSignature"].iter().any(|why| text.contains(why)) {
+        text += ": set `avro.registry.ca` to a file with the certificate of who has issued it";
+    }
+    Refused::ForNow(text)
+}
+
 /// A part of a path.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })

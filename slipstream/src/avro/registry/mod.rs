@@ -4,6 +4,7 @@
 //! since no message is at fault if the registry is down. What is known is kept.
 
 mod client;
+mod references;
 mod settings;
 
 use super::known::{Known, Other};
@@ -43,7 +44,7 @@ where
 {
     let Some(settings) = Settings::of(opening.config)? else { return Ok(None) };
     let subject = settings.subject(opening.topic, known.schema)?;
-    let client = Client::new(&settings);
+    let client = Client::new(&settings)?;
     at_start(|| client.reach())?;
     let seen = Arc::new(Seen { client, topic: opening.topic.to_owned(), schemas: RwLock::default() });
     let registry = Registered { known, seen, subject, register: settings.register, own: Mutex::default() };
@@ -107,7 +108,7 @@ impl<T: Serialize + DeserializeOwned> AtWork<T> for Registered {
             return None;
         }
         let (seen, known) = (self.seen.clone(), self.known.clone());
-        Some(Box::pin(async move { seen.ask(id, &known).await }))
+        Some(Box::pin(async move { seen.ask(id, known).await }))
     }
 
     fn read(&self, bytes: Option<&[u8]>) -> Result<T, BoxError> {
@@ -132,13 +133,13 @@ impl Seen {
     }
 
     /// Asks until there is an answer.
-    async fn ask(self: Arc<Self>, id: u32, known: &Known) {
+    async fn ask(self: Arc<Self>, id: u32, known: Arc<Known>) {
         let mut pause = PAUSE;
         let said = loop {
-            let seen = self.clone();
-            let asked = tokio::task::spawn_blocking(move || seen.client.schema(id)).await;
-            let why = match asked {
-                Ok(Ok(schema)) => break other(schema, known),
+            let (seen, known) = (self.clone(), known.clone());
+            let ask = move || seen.client.schema(id).map(|schema| other(schema, &known));
+            let why = match tokio::task::spawn_blocking(ask).await {
+                Ok(Ok(said)) => break said,
                 Ok(Err(Refused::ForGood(why))) => break Said::None(why, Instant::now()),
                 Ok(Err(Refused::ForNow(why))) => why,
                 Err(error) => error.to_string(),

@@ -17,6 +17,8 @@ pub(super) struct Settings {
     pub(super) url: String,
     /// `USER:PASSWORD`.
     auth: Option<String>,
+    /// A file with the certificates that its own must be issued by.
+    pub(super) authority: Option<String>,
     subject: Subject,
     pub(super) register: bool,
 }
@@ -25,11 +27,11 @@ impl Settings {
     /// The settings, if there is a registry.
     pub(super) fn of(config: &Config) -> Result<Option<Self>> {
         let Some(url) = config.get("avro.registry.url") else { return Ok(None) };
-        let wrong = |text: &str| Err(Error::new(ErrorKind::Codec, text));
+        let wrong = |name: &str, what: &str| Err(Error::new(ErrorKind::Codec, config.wrong(name, what)));
         let Some((scheme, rest)) =
             url.split_once("://").filter(|(scheme, _)| ["http", "https"].contains(scheme))
         else {
-            return wrong("`avro.registry.url` is an address as `http://HOST:PORT`");
+            return wrong("avro.registry.url", "is an address as `http://HOST:PORT`");
         };
         let inside = rest.split('/').next().and_then(|host| host.rsplit_once('@'));
         let auth = inside.map(|(auth, _)| auth).or(config.get("avro.registry.auth")).map(str::to_owned);
@@ -38,15 +40,19 @@ impl Settings {
             None | Some("topic") => Subject::Topic,
             Some("record") => Subject::Record,
             Some("topic-record") => Subject::TopicRecord,
-            Some(_) => return wrong("`avro.registry.subject` is `topic`, `record` or `topic-record`"),
+            Some(_) => return wrong("avro.registry.subject", "is `topic`, `record` or `topic-record`"),
         };
         let register = match config.get("avro.registry.register") {
             None | Some("true") => true,
             Some("false") => false,
-            Some(_) => return wrong("`avro.registry.register` is `true` or `false`"),
+            Some(_) => return wrong("avro.registry.register", "is `true` or `false`"),
         };
+        let authority = config.get("avro.registry.ca").map(str::to_owned);
+        if authority.is_some() && scheme != "https" {
+            return wrong("avro.registry.ca", "is for an `avro.registry.url` that begins with `https`");
+        }
         let url = format!("{scheme}://{}", host.trim_end_matches('/'));
-        Ok(Some(Settings { url, auth, subject, register }))
+        Ok(Some(Settings { url, auth, authority, subject, register }))
     }
 
     /// The subject of a topic's values.

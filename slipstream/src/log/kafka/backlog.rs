@@ -50,19 +50,33 @@ impl Backlog {
         self.hand_on();
     }
 
-    /// Drops the records: their partitions are not ours any more. What else waits is still true. Gives the first offset
-    /// of each partition that was dropped.
-    pub(super) fn forget_records(&mut self) -> BTreeMap<u32, i64> {
+    /// Drops the records and the ends of these partitions, which are not ours any more. Gives the first offset of each
+    /// that was dropped.
+    pub(super) fn forget(&mut self, gone: &[u32]) -> BTreeMap<u32, i64> {
         self.seal();
         let mut first = BTreeMap::new();
-        for (delivery, _) in &self.waiting {
+        for (delivery, size) in &mut self.waiting {
             let Delivery::Records(records) = delivery else { continue };
-            for record in records {
-                first.entry(record.partition).or_insert(record.offset);
-            }
+            let before = records.len();
+            records.retain(|record| {
+                let stays = !gone.contains(&record.partition);
+                if !stays {
+                    first.entry(record.partition).or_insert(record.offset);
+                }
+                stays
+            });
+            // About: records of a batch are alike.
+            let less = |all: usize| all - all * (before - records.len()) / before;
+            let left = Size { records: records.len(), bytes: less(size.bytes) };
+            self.size.records -= size.records - left.records;
+            self.size.bytes -= size.bytes - left.bytes;
+            *size = left;
         }
-        self.waiting.retain(|(delivery, _)| matches!(delivery, Delivery::Failed(_)));
-        self.size = Size::default();
+        self.waiting.retain(|(delivery, _)| match delivery {
+            Delivery::Records(records) => !records.is_empty(),
+            Delivery::End { partition, .. } => !gone.contains(partition),
+            Delivery::Assigned(_) | Delivery::Failed(_) => true,
+        });
         first
     }
 

@@ -3,7 +3,7 @@
 use super::context::Voice;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
@@ -12,10 +12,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A change of what is ours. The group waits until it is answered by `assign` or `unassign`.
+/// A change of what is ours: these partitions come, or go. The group waits until it is answered by [`take_up`] or
+/// [`give_back`].
 pub(super) enum Rebalance {
     Assigned(TopicPartitionList),
-    Revoked,
+    Revoked(TopicPartitionList),
+}
+
+/// Whether partitions come and go one by one, and the others stay.
+fn is_cooperative(client: &BaseConsumer<Membership>) -> bool {
+    matches!(client.rebalance_protocol(), RebalanceProtocol::Cooperative)
+}
+
+/// Reads these partitions from there on.
+pub(super) fn take_up(client: &BaseConsumer<Membership>, starts: &TopicPartitionList) -> KafkaResult<()> {
+    if is_cooperative(client) { client.incremental_assign(starts) } else { client.assign(starts) }
+}
+
+/// Reads these partitions no more.
+pub(super) fn give_back(client: &BaseConsumer<Membership>, gone: &TopicPartitionList) -> KafkaResult<()> {
+    if is_cooperative(client) { client.incremental_unassign(gone) } else { client.unassign() }
 }
 
 /// The context of a group's consumer.
@@ -62,14 +78,14 @@ impl ClientContext for Membership {
 impl ConsumerContext for Membership {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
         if self.leaving.load(Ordering::Acquire) {
-            if let Err(error) = consumer.unassign() {
+            if let Err(error) = give_back(consumer, list) {
                 tracing::warn!(target: super::TARGET, "partitions could not be given back: {error}");
             }
             return;
         }
         let change = match event {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assigned(list.clone()),
-            _ => Rebalance::Revoked,
+            _ => Rebalance::Revoked(list.clone()),
         };
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
     }
@@ -95,8 +111,14 @@ pub(super) fn leave(client: Arc<BaseConsumer<Membership>>, deadline: Instant) {
         std::mem::forget(client);
         return;
     }
-    // A change that came before is answered by this.
-    let _ = client.unassign();
+    // What came before is answered by these.
+    while let Some(change) = membership.take() {
+        let _ = match change {
+            Rebalance::Assigned(list) => take_up(&client, &list),
+            Rebalance::Revoked(list) => give_back(&client, &list),
+        };
+    }
+    let _ = client.assignment().and_then(|all| give_back(&client, &all));
     if client.close_queue().is_ok() {
         while !client.closed() && Instant::now() < deadline {
             client.poll(Duration::from_millis(10));

@@ -128,8 +128,8 @@ impl Log for KafkaLog {
         self.producers.in_flight()
     }
 
-    fn room(&self) -> usize {
-        self.producers.room()
+    fn has_room(&self) -> bool {
+        self.producers.has_room()
     }
 
     fn largest(&self) -> usize {

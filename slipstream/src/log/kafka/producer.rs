@@ -1,11 +1,11 @@
 //! Writing: one idempotent producer, its acknowledgements on a thread of its own, and an overflow that keeps the order.
 
 use super::context::Voice;
-use super::settings;
+use super::settings::{self, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Ack, LARGER, Outgoing, Stalled, Tell, Written};
 use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 const OFTEN: usize = 64;
 /// How many records are moved out of the overflow before others get at its lock.
 const SLICE: usize = 512;
-/// After this long without a delivery those who write are told; much longer than a broker that is there needs.
+/// After this long without a delivery, beside what records linger by themselves, those who write are told; much longer
+/// than a broker that is there needs.
 const STALL: Duration = Duration::from_secs(2);
 /// How long a closed producer collects what became of the records that it gave up.
 const AFTERMATH: Duration = Duration::from_secs(1);
@@ -42,6 +43,7 @@ pub(super) struct Producer {
     overflow: Mutex<VecDeque<(Outgoing, Ack)>>,
     flight: Arc<Flight>,
     room: usize,
+    stall: Duration,
     stopped: AtomicBool,
     sent: AtomicUsize,
     /// Whether those who write have taken acknowledgements lately.
@@ -67,21 +69,23 @@ struct Context {
 }
 
 impl Producer {
-    /// Makes a producer; its thread calls `beside` now and then.
+    /// Makes a producer for one topic, or for all that have no settings of their own; its thread calls `beside` now and
+    /// then.
     pub(super) fn new(
-        config: &ClientConfig,
-        queue: usize,
+        settings: &Settings,
+        topic: Option<&str>,
         voice: &Voice,
         beside: impl Fn() + Send + 'static,
     ) -> Result<Arc<Self>> {
         let flight = Arc::<Flight>::default();
         let context = Context { voice: voice.another(), flight: flight.clone() };
         let producer = Arc::new(Producer {
-            client: settings::client(config, context)?,
+            client: settings::client(&settings.producer(topic), context)?,
             overflow: Mutex::default(),
             flight,
             // A step may write more than one record, and what is under way must be enough for the network.
-            room: queue / 2,
+            room: settings.queue(topic) / 2,
+            stall: STALL + settings.linger(topic),
             stopped: AtomicBool::new(false),
             sent: AtomicUsize::new(0),
             attended: AtomicBool::new(false),
@@ -126,8 +130,8 @@ impl Producer {
     }
 
     /// None while librdkafka's queue is full, be it of records or of bytes.
-    pub(super) fn room(&self) -> usize {
-        if self.flight.overflowing.load(Ordering::Acquire) { 0 } else { self.room }
+    pub(super) fn has_room(&self) -> bool {
+        !self.flight.overflowing.load(Ordering::Acquire) && self.in_flight() <= self.room
     }
 
     /// Only one can be told.
@@ -207,7 +211,7 @@ impl Producer {
             if now != over || self.in_flight() == 0 {
                 (over, since) = (now, Instant::now());
             }
-            if stalls != (since.elapsed() > STALL)
+            if stalls != (since.elapsed() > self.stall)
                 && let Some(tell) = self.tell.get()
             {
                 stalls = !stalls;

@@ -24,11 +24,10 @@ impl Producers {
         voice: &Voice,
         beside: impl Fn() + Send + 'static,
     ) -> Result<Self> {
-        let shared = Producer::new(&settings.producer(None), settings.queue(None), voice, beside)?;
+        let shared = Producer::new(settings, None, voice, beside)?;
         let mut own = BTreeMap::new();
         for topic in settings.topics_that_differ() {
-            let config = settings.producer(Some(topic));
-            let made = Producer::new(&config, settings.queue(Some(topic)), voice, || {});
+            let made = Producer::new(settings, Some(topic), voice, || {});
             let named = |error: Error| Error::new(error.kind(), format!("of the topic `{topic}`: {error}"));
             own.insert(topic.to_owned(), made.map_err(named)?);
         }
@@ -47,9 +46,9 @@ impl Producers {
         self.all().map(|producer| producer.in_flight()).sum()
     }
 
-    /// None while one of them is full; else as much as the least of them has.
-    pub(super) fn room(&self) -> usize {
-        self.all().map(|producer| producer.room()).min().unwrap_or_default()
+    /// Whether each of them has room: nobody knows beforehand what a step will write.
+    pub(super) fn has_room(&self) -> bool {
+        self.all().all(|producer| producer.has_room())
     }
 
     pub(super) fn fatal(&self) -> Option<&str> {

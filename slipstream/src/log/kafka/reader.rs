@@ -4,7 +4,7 @@ use super::admin::Admin;
 use super::backlog::Backlog;
 use super::ends::Doubt;
 use super::marks::Marks;
-use super::membership::{Membership, Rebalance};
+use super::membership::{Membership, Rebalance, give_back, take_up};
 use super::number::number;
 use super::parting::Parting;
 use super::probe::Probe;
@@ -61,6 +61,8 @@ pub(super) struct Reader {
     held: Option<Instant>,
     /// What the group was told, and the partitions that it is about to get back.
     parting: Parting,
+    /// All that it gets back then.
+    gone: TopicPartitionList,
     failed: bool,
 }
 
@@ -84,6 +86,7 @@ impl Reader {
             current: 0,
             held: None,
             parting: Parting::default(),
+            gone: TopicPartitionList::new(),
             failed: false,
         }
     }
@@ -122,22 +125,23 @@ impl Reader {
     /// Answers a change of the group; gives it back if the broker is away that must be asked about it.
     pub(super) fn change(&mut self, change: Rebalance) -> Option<Rebalance> {
         match change {
-            Rebalance::Revoked => {
+            Rebalance::Revoked(list) => {
+                self.part();
+                self.resume_all();
                 let mut handed = Vec::new();
-                for at in 0..self.topics.len() {
-                    // A partition that is assigned again later may still be paused otherwise.
-                    if self.topics[at].table.paused {
-                        self.pause(at, false);
-                    }
-                    let Topic { start, table, backlog } = &mut self.topics[at];
-                    let forgotten = backlog.forget_records();
-                    for (partition, reading) in table.iter() {
-                        let Some(taken) = reading.taken() else { continue };
+                for Topic { start, table, backlog } in &mut self.topics {
+                    let gone = of_topic(&list, start);
+                    let forgotten = backlog.forget(&gone);
+                    for &partition in &gone {
+                        let Some(taken) = table.get(partition).and_then(|reading| reading.taken()) else {
+                            continue;
+                        };
                         let next = forgotten.get(&partition).map_or(taken, |first| taken.min(*first));
                         handed.push(((start.topic.clone(), partition), next));
                     }
-                    table.revoke();
+                    table.revoke(&gone);
                 }
+                self.gone = list;
                 self.parting.begin(handed.into_iter());
                 if self.client.assignment_lost() {
                     // They are somebody else's already, and what the group is told now is refused.
@@ -146,22 +150,20 @@ impl Reader {
             }
             Rebalance::Assigned(list) => {
                 self.part();
+                self.resume_all();
                 let deadline = Instant::now() + admin::PATIENCE;
                 let mut all = Vec::new();
                 for topic in &self.topics {
-                    let ours = list.elements_for_topic(&topic.start.topic);
-                    let mut ours: Vec<u32> =
-                        ours.iter().filter_map(|p| u32::try_from(p.partition()).ok()).collect();
-                    ours.sort_unstable();
+                    let ours = of_topic(&list, &topic.start);
                     let offsets = topic.start.offsets(&self.client, &ours, deadline);
                     if matches!(offsets, Ok(None)) {
                         tracing::warn!(target: TARGET, "no broker says where to begin: it is asked again");
                         return Some(Rebalance::Assigned(list));
                     }
-                    all.push((ours, offsets));
+                    all.push(offsets);
                 }
                 let mut starts = TopicPartitionList::new();
-                for (topic, (ours, offsets)) in self.topics.iter_mut().zip(all) {
+                for (topic, offsets) in self.topics.iter_mut().zip(all) {
                     let offsets = match offsets {
                         Ok(offsets) => offsets.unwrap_or_default(),
                         Err(error) => {
@@ -180,10 +182,10 @@ impl Reader {
                         );
                     }
                     topic.table.assign(&offsets);
-                    topic.backlog.push(Delivery::Assigned(ours));
+                    topic.tell_ours();
                 }
                 self.client.context().voice.up();
-                self.answer(self.client.assign(&starts));
+                self.answer(take_up(&self.client, &starts));
             }
         }
         None
@@ -192,7 +194,23 @@ impl Reader {
     /// Gives partitions back that lanes have had time for, if there are any.
     pub(super) fn part(&mut self) {
         if self.parting.end() {
-            self.answer(self.client.unassign());
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
+        let gone = std::mem::take(&mut self.gone);
+        // Where others stay nothing else may tell that these are gone.
+        self.topics.iter_mut().filter(|topic| topic.table.iter().next().is_some()).for_each(Topic::tell_ours);
+        self.answer(give_back(&self.client, &gone));
+    }
+
+    /// A partition that is assigned later may still be paused otherwise; what is full is paused again.
+    fn resume_all(&mut self) {
+        for at in 0..self.topics.len() {
+            if self.topics[at].table.paused {
+                self.pause(at, false);
+            }
         }
     }
 
@@ -209,7 +227,7 @@ impl Reader {
     /// paused is one that stands still.
     pub(super) fn tend(&mut self) -> Tended {
         if self.parting.is_over() {
-            self.answer(self.client.unassign());
+            self.give_back();
         }
         let (mut behind, mut full, mut others) = (false, Vec::new(), false);
         for at in 0..self.topics.len() {
@@ -390,6 +408,22 @@ impl Reader {
             tracing::warn!(target: TARGET, "topic `{name}`, partition {partition} was not started again: {error}");
         }
     }
+}
+
+impl Topic {
+    /// Tells the lane which partitions it has by now.
+    fn tell_ours(&mut self) {
+        let ours = self.table.iter().map(|(partition, _)| partition).collect();
+        self.backlog.push(Delivery::Assigned(ours));
+    }
+}
+
+/// The partitions of a topic in a list, in order.
+fn of_topic(list: &TopicPartitionList, start: &Start) -> Vec<u32> {
+    let all = list.elements_for_topic(&start.topic);
+    let mut all: Vec<u32> = all.iter().filter_map(|of| u32::try_from(of.partition()).ok()).collect();
+    all.sort_unstable();
+    all
 }
 
 /// All of a record but its key and value.

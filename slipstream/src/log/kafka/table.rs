@@ -152,13 +152,11 @@ impl Table {
         let reading = |(&partition, known): (&u32, &Known)| {
             (partition, Reading::new(known.offset.unwrap_or_default(), known.epoch))
         };
-        self.readings = starts.iter().map(reading).collect();
-        self.paused = false;
+        self.readings.extend(starts.iter().map(reading));
     }
 
-    pub(super) fn revoke(&mut self) {
-        self.readings.clear();
-        self.paused = false;
+    pub(super) fn revoke(&mut self, partitions: &[u32]) {
+        self.readings.retain(|partition, _| !partitions.contains(partition));
     }
 
     pub(super) fn get(&mut self, partition: u32) -> Option<&mut Reading> {

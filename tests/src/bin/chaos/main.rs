@@ -6,6 +6,7 @@ mod backlog;
 mod checking;
 mod checkpoints;
 mod counting;
+mod endpoint;
 mod filling;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -46,14 +47,14 @@ fn app(dir: &str) -> App {
 }
 
 #[slipstream::main]
-async fn main() -> Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+async fn main(args: Vec<String>) -> Result<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["count", dir, notes, pool, parted, feed] => {
             counting::run(dir, Path::new(notes), [pool.parse()?, parted.parse()?, feed.parse()?]).await
         }
-        ["check", dir] => checking::run(dir).await,
+        ["judge", dir] => checking::run(dir).await,
+        ["endpoint", plant] => endpoint::run(plant).await,
         ["fill", dir, notes] => filling::run(dir, Path::new(notes)).await,
         ["filled", dir] => filling::check(dir).await,
         ["checkpoints", first, many, seconds, plant @ ..] => {
@@ -66,7 +67,7 @@ async fn main() -> Result<()> {
         #[cfg(feature = "kafka")]
         ["backlog", rest @ ..] => backlog::run(rest).await,
         _ => Err(Error::msg(
-            "`kafka ..`, `poison ..`, `backlog ..`, `checkpoints SEED MANY SECONDS [PLANT]`, `count DIR NOTES END END END`, `check DIR`, `fill DIR NOTES` or `filled DIR`",
+            "`kafka ..`, `poison ..`, `backlog ..`, `checkpoints SEED MANY SECONDS [PLANT]`, `count DIR NOTES END END END`, `endpoint PLANT`, `judge DIR`, `fill DIR NOTES` or `filled DIR`",
         )),
     }
 }
