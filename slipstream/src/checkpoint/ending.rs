@@ -45,6 +45,7 @@ impl Checkpoint {
                 && self.hands_over(&mut rows, dependency, down)?
             {
                 row.down = None;
+                row.turns += 1;
             }
             rows.write(dependency.name(), &row)?;
             Ok(row.down)
@@ -67,13 +68,15 @@ impl Checkpoint {
                 return Ok(row.down);
             }
             row.down = None;
+            row.turns += 1;
             rows.write(dependency.name(), &row)?;
             for other in self.dependencies {
                 if rows.read(other.name())?.down.is_some() {
                     return Ok(None); // it went down meanwhile
                 }
             }
-            valve.resume(&app.state, txn);
+            let turn = rows.turns(self.dependencies)?;
+            valve.resume(&app.state, txn, turn);
             Ok(None)
         })
     }

@@ -224,12 +224,14 @@ impl Checkpoint {
                 down.state = down.state.take().or_else(|| given.clone());
                 downtime.add(dependency.name(), behind.unwrap_or_else(|| beat.behind()));
                 if is_new {
+                    row.turns += 1;
                     fresh.push(Outage::of(self.name, dependency.name(), down));
                 }
                 rows.write(dependency.name(), &row)?;
             }
             if !fresh.is_empty() && self.pauses {
-                valve.pause(&app.state, &mut buffers.txn);
+                let turn = rows.turns(self.dependencies)?;
+                valve.pause(&app.state, &mut buffers.txn, turn);
             }
         }
         for outage in fresh {
@@ -251,13 +253,15 @@ impl Checkpoint {
             row.beat = row.beat.max(Some(at.timestamp_micros()));
             let beat = Beat::new(row.beat, rows.last_pulse()?, dependency.threshold());
             let over = row.down.take_if(|_| dependency.has_recovered(&beat));
+            row.turns += u64::from(over.is_some());
             rows.write(dependency.name(), &row)?;
             let over = match over {
                 Some(down) if !self.hands_over(&mut rows, dependency, &down)? => Some(down),
                 _ => None,
             };
             if over.is_some() {
-                valve.resume(&app.state, &mut buffers.txn);
+                let turn = rows.turns(self.dependencies)?;
+                valve.resume(&app.state, &mut buffers.txn, turn);
             }
             over
         };
@@ -328,10 +332,10 @@ impl Checkpoint {
                 rows.write(dependency.name(), &row)?;
                 down = down.or(row.down);
             }
-            Ok(down)
+            Ok(down.map(|down| (down, rows.turns(self.dependencies))))
         })?;
-        if let Some(down) = down.filter(|_| self.pauses) {
-            valve.was_down(app, &down.source);
+        if let Some((down, turn)) = down.filter(|_| self.pauses) {
+            valve.was_down(app, &down.source, turn?);
         }
         let (weak, watched) = (Arc::downgrade(app), Arc::downgrade(&valve));
         app.on_end(Box::new(move |job| {

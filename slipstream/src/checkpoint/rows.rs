@@ -1,7 +1,7 @@
 //! What a checkpoint keeps in the state: how far its dependent is, and of each dependency how far it is and whether it is
 //! down.
 
-use super::{Error, ErrorKind, Result};
+use super::{Dependency, Error, ErrorKind, Result};
 use crate::codec::{Codec as _, MessagePack};
 use crate::steps::{State, Txn};
 use crate::store;
@@ -22,6 +22,9 @@ pub(super) struct Row {
     #[serde(default)]
     pub(super) has_ended: bool,
     pub(super) down: Option<Down>,
+    /// How often it has gone down, and recovered.
+    #[serde(default)]
+    pub(super) turns: u64,
 }
 
 /// A dependency that is down.
@@ -84,6 +87,11 @@ impl<'a> Rows<'a> {
         stored
             .map(|stored| stored[..].try_into().map(i64::from_be_bytes).map_err(|_| damaged(self.checkpoint)))
             .transpose()
+    }
+
+    /// How often the dependencies have gone down and recovered: a later step's pause or resume has more.
+    pub(super) fn turns(&mut self, dependencies: &[Dependency]) -> Result<u64> {
+        dependencies.iter().try_fold(0, |all, dependency| Ok(all + self.read(dependency.name())?.turns))
     }
 
     pub(super) fn read(&mut self, dependency: &str) -> Result<Row> {

@@ -8,7 +8,8 @@ use crate::steps::{Item, Receives, State, Txn};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Holds the dependent's source back, and lets it go on, when the step ends that says so.
+/// Holds the dependent's source back, and lets it go on, when the step ends that says so. What steps of several lanes say may
+/// come in another order than they have ended: the state numbers them.
 pub(super) struct Valve {
     /// The reason that the gate is paused for.
     checkpoint: &'static str,
@@ -22,8 +23,16 @@ struct Inner {
     dependent: Option<String>,
     gate: Option<Arc<Gate>>,
     is_paused: bool,
+    /// The number of the last that was heard.
+    turn: u64,
     /// Who beats for each dependency.
     beats: BTreeMap<&'static str, Vec<Beater>>,
+}
+
+/// What a step says.
+struct Turn {
+    turn: u64,
+    paused: bool,
 }
 
 struct Beater {
@@ -64,25 +73,29 @@ impl Valve {
     }
 
     /// This source was paused when the state was left.
-    pub(super) fn was_down(&self, app: &Shared, source: &str) {
+    pub(super) fn was_down(&self, app: &Shared, source: &str, turn: u64) {
         let mut inner = self.inner();
         if inner.gate.is_none() {
             inner.gate = Some(app.gates.of(source));
         }
         drop(inner);
-        self.set(true);
+        self.set(Turn { turn, paused: true });
     }
 
-    pub(super) fn pause(self: &Arc<Self>, state: &State, txn: &mut Txn) {
-        state.tell_onlookers(txn, self.clone(), Item::Volatile(Box::new(true)));
+    pub(super) fn pause(self: &Arc<Self>, state: &State, txn: &mut Txn, turn: u64) {
+        state.tell_onlookers(txn, self.clone(), Item::Volatile(Box::new(Turn { turn, paused: true })));
     }
 
-    pub(super) fn resume(self: &Arc<Self>, state: &State, txn: &mut Txn) {
-        state.tell_onlookers(txn, self.clone(), Item::Volatile(Box::new(false)));
+    pub(super) fn resume(self: &Arc<Self>, state: &State, txn: &mut Txn, turn: u64) {
+        state.tell_onlookers(txn, self.clone(), Item::Volatile(Box::new(Turn { turn, paused: false })));
     }
 
-    fn set(&self, paused: bool) {
+    fn set(&self, Turn { turn, paused }: Turn) {
         let mut inner = self.inner();
+        if turn <= inner.turn {
+            return;
+        }
+        inner.turn = turn;
         if let Some(gate) = inner.gate.clone()
             && std::mem::replace(&mut inner.is_paused, paused) != paused
         {
@@ -142,10 +155,31 @@ impl Inner {
 
 impl Receives for Valve {
     fn receive(&self, item: Item) {
-        if let Item::Volatile(paused) = item
-            && let Ok(paused) = paused.downcast::<bool>()
+        if let Item::Volatile(turn) = item
+            && let Ok(turn) = turn.downcast::<Turn>()
         {
-            self.set(*paused);
+            self.set(*turn);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two lanes end their steps, and the first is the last to tell of it.
+    #[test]
+    fn a_pause_that_is_told_late_holds_nobody_back() {
+        let (valve, gate) = (Valve::new("late"), Arc::<Gate>::default());
+        valve.inner().holds(gate.clone(), "late");
+        let tell = |turn, paused| valve.receive(Item::Volatile(Box::new(Turn { turn, paused })));
+        tell(1, true);
+        assert!(!gate.is_open());
+        tell(4, false);
+        tell(3, true);
+        tell(2, false);
+        assert!(gate.is_open());
+        tell(5, true);
+        assert!(!gate.is_open());
     }
 }

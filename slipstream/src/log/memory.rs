@@ -317,6 +317,8 @@ async fn read(
     while going {
         if let Some(ours) = cursor.take_up(&reader) {
             going = send(&reader, &deliver, Delivery::Assigned(ours)).await;
+            // That may have heard the bell for the next change.
+            continue;
         }
         if let Err(error) = cursor.seek(&shared, &reader) {
             send(&reader, &deliver, Delivery::Failed(error)).await;
