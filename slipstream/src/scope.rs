@@ -17,6 +17,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+/// A task of a lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Job<'a> {
+    Handler(&'a str),
+    /// That which takes from a source for several handlers.
+    Source(&'a str),
+}
+
 /// What a running app owns, for all that finds it through [`current`].
 pub(crate) struct Shared {
     pub(crate) id: String,
@@ -41,8 +49,8 @@ pub(crate) struct Shared {
     queues: RwLock<BTreeMap<usize, Arc<Queue>>>,
     /// Tells of each handler how many messages its pipes keep until more comes.
     kept_by_pipes: Mutex<Vec<Box<dyn Fn() -> u64 + Send + Sync>>>,
-    /// Told when a lane has come to the end of its source: a source's name, or a handler's.
-    on_end: Mutex<Vec<Box<dyn Fn(&str) + Send + Sync>>>,
+    /// Told when a lane has come to the end of its source: a handler's name, or a source's, which may be the same.
+    on_end: Mutex<Vec<Box<dyn Fn(Job<'_>) + Send + Sync>>>,
     /// Told what counts the outputs that a commit waits for, so that they are handed over at once.
     on_cut: Mutex<Vec<Box<dyn Fn(&Pending) + Send + Sync>>>,
     /// Tasks that work for lanes and caches, and go on when lanes have ended; `None` once the app is closed.
@@ -232,16 +240,17 @@ impl Shared {
         self.kept_by_pipes.lock().unwrap_or_else(PoisonError::into_inner).push(kept_by_pipes);
     }
 
-    /// Adds one who is told when a commit waits for outputs.
-    pub(crate) fn on_end(&self, told: Box<dyn Fn(&str) + Send + Sync>) {
+    /// Adds one who is told when a lane has come to the end of its source.
+    pub(crate) fn on_end(&self, told: Box<dyn Fn(Job<'_>) + Send + Sync>) {
         self.on_end.lock().unwrap_or_else(PoisonError::into_inner).push(told);
     }
 
     /// A lane has come to the end of its source.
-    pub(crate) fn ended(&self, job: &str) {
+    pub(crate) fn ended(&self, job: Job<'_>) {
         self.on_end.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|told| told(job));
     }
 
+    /// Adds one who is told when a commit waits for outputs.
     pub(crate) fn on_cut(&self, hurry: Box<dyn Fn(&Pending) + Send + Sync>) {
         self.on_cut.lock().unwrap_or_else(PoisonError::into_inner).push(hurry);
     }

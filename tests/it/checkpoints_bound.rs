@@ -382,3 +382,61 @@ fn dependencies_are_named_apart() {
     const TWINS: &[Dependency] = &[Dependency::new("left", secs(1)), Dependency::new("left", secs(2))];
     let _never = Checkpoint::new("twins", TWINS);
 }
+
+static FILLED: Topic<u64, Reading> = Topic::new("filled").start(Start::Earliest);
+static SAME_NAME: Checkpoint = Checkpoint::new("same name", &[Dependency::new("left", secs(10))]);
+
+/// Called like the topic that it fills, and at its end at once.
+#[handle(source = [0], sink = [FILLED])]
+fn filled(seconds: i64) -> (u64, Reading) {
+    (1, reading(seconds))
+}
+
+#[handle(source = FILLED, before = [SAME_NAME], time = when)]
+fn beats(_reading: Reading) {}
+
+#[handle(source = EVENTS, after = [SAME_NAME], time = when, sink = [SEEN])]
+fn waits(reading: Reading, downtime: Downtime) -> Seen {
+    seen(reading.seconds, &downtime)
+}
+
+#[tokio::test]
+async fn the_end_of_a_handler_is_not_that_of_the_source_of_its_name() {
+    let app = testing::app().handler(filled).handler(beats).handler(waits).start().await.unwrap();
+    app.quiet().await;
+    send(&app, &EVENTS, [1, 20, 40]).await;
+    assert_eq!(app.drain(&SEEN).unwrap(), [(1, None, None), (20, Some(20), None)], "the third waits");
+    app.stop().await.unwrap();
+}
+
+static GO_ON: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(0);
+static SLOW: Checkpoint = Checkpoint::new("slow", &[Dependency::new("left", secs(10))]);
+static PULSES: Input<Reading> = Input::new("pulses");
+
+#[handle(source = LEADER, before = [SLOW], time = when)]
+fn leads(_reading: Reading) {}
+
+#[handle(source = PULSES, after = [SLOW], time = when, sink = [SEEN])]
+async fn follows_slowly(reading: Reading) -> Result<Seen> {
+    GO_ON.acquire().await?.forget();
+    Ok((reading.seconds, None, None))
+}
+
+/// A step that is made again holds what it touches, so that the end must wait for it.
+#[tokio::test]
+async fn a_dependency_may_end_while_its_dependent_is_slow() {
+    let app = testing::app().handler(leads).handler(follows_slowly).start().await.unwrap();
+    fed(&app, &LEADER, reading(0)).await;
+    app.feed(&PULSES, [reading(1), reading(2)]).unwrap();
+    tokio::time::sleep(millis(50)).await;
+    app.feed(&LEADER, [reading(5)]).unwrap();
+    tokio::time::sleep(millis(50)).await;
+    GO_ON.add_permits(1);
+    tokio::time::sleep(millis(50)).await;
+    app.end(&LEADER).unwrap();
+    tokio::time::sleep(millis(50)).await;
+    GO_ON.add_permits(9);
+    app.end(&PULSES).unwrap();
+    within(LONG, app.wait()).await.unwrap();
+    assert_eq!(app.drain(&SEEN).unwrap(), [(1, None, None), (2, None, None)]);
+}

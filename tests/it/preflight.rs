@@ -170,3 +170,13 @@ async fn numbers_that_no_machine_has_and_options_that_panic_are_problems() {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
+
+/// The state's directory is called so.
+#[tokio::test]
+async fn the_apps_id_is_a_name() {
+    for id in ["", "../elsewhere", ".hidden", "a/b"] {
+        let config = Config::new().set("app.id", id).set("state.dir", "memory");
+        let error = refused(App::new().config(config).handler(looks)).await;
+        assert!(error.contains("`app.id` is a name"), "{id}: {error}");
+    }
+}

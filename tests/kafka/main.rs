@@ -226,6 +226,24 @@ async fn records_that_linger_are_no_outage() {
     running.assert_conserved();
 }
 
+static RETRIES: Topic<String, u64> = Topic::new("totals.retry");
+
+#[handle(source = [1_u64], sink = [SUMS, RETRIES])]
+fn to_both(n: u64) -> (String, u64) {
+    ("both".to_owned(), n)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_those_of_the_topic_with_the_longest_name() {
+    let (cluster, _) = with_a_mock(&[]);
+    cluster.create_topic("totals.retry", 1, 1).unwrap();
+    let config = Config::new()
+        .set("kafka.bootstrap.servers", cluster.bootstrap_servers())
+        .set("topic.totals.retry.compression.type", "gzip")
+        .set("state.dir", "memory");
+    App::new().config(config).handler(to_both).run().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_none_is_not_waited_for() {
     let config = Config::new().set("kafka.bootstrap.servers", "localhost:kafka").set("state.dir", "memory");

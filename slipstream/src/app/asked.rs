@@ -42,7 +42,8 @@ pub(super) async fn answer(question: Question, app: App, plan: Plan) -> Result<R
     let answer = match question {
         Question::Plan(format) => {
             // What the app was given does not matter to it, only what would make the picture wrong.
-            let problems = preflight::wiring(&app, &plan);
+            let mut problems = preflight::wiring(&app, &plan);
+            problems.extend(app.config.problems());
             preflight::report(&problems).map(|()| picture(&app, &plan).drawn(format))
         }
         Question::Check => check(app, plan).await,

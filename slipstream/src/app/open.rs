@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Known, Log, Position, Subscription, memory::MemoryLog};
 use crate::needs::{Need, Prepare};
-use crate::scope::{self, Current, Shared};
+use crate::scope::{self, Current, Job as Ending, Shared};
 use crate::source::{Opening, Positions, Until};
 use crate::step::Resumes;
 use crate::steps::State;
@@ -194,6 +194,10 @@ fn temporary_directory(config: &Config) -> Result<tempfile::TempDir> {
 fn connect(config: &Config, topics: &BTreeSet<&str>) -> Result<Arc<dyn Log>> {
     let of_topic = |name: &&str| {
         let mut own = config.below(&format!("topic.{name}."));
+        // What is another topic's, whose name begins with this one's.
+        let others = topics.iter().filter_map(|other| other.strip_prefix(name)?.strip_prefix('.'));
+        let others: Vec<String> = others.map(|rest| format!("{rest}.")).collect();
+        own.retain(|key, _| !others.iter().any(|other| key.starts_with(other)));
         let on_broker = own.remove("name").unwrap_or_else(|| (*name).to_owned());
         own.retain(|key, _| !["create.partitions", "dry"].contains(&&**key)); // which the topic itself has read
         (on_broker, own)
@@ -446,7 +450,7 @@ fn counted(
         if let (Ok(()), Some(app)) = (&done, app.upgrade())
             && !app.gates.is_draining()
         {
-            app.ended(&ended);
+            app.ended(if is_source { Ending::Source(&ended) } else { Ending::Handler(&ended) });
         }
         counted.iter().for_each(|left| left.send_modify(|left| *left -= 1));
         done

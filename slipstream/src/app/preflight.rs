@@ -180,6 +180,12 @@ fn channels_are_taken_from(plan: &Plan, problems: &mut Vec<String>) {
 
 fn settings(app: &App, plan: &Plan, problems: &mut Vec<String>) {
     problems.extend(app.config.problems());
+    let id = app.config.app_id();
+    if id.is_empty() || id.starts_with('.') || id.contains(['/', '\\', '\0']) {
+        problems.push(
+            app.config.wrong("app.id", "is a name: it is not empty, has no `/`, and begins with no dot"),
+        );
+    }
     for (name, default) in [("commit.interval.ms", 1), ("shutdown.timeout.ms", 1)] {
         problems.extend(app.config.millis(name, default).err());
     }

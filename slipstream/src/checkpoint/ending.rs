@@ -22,13 +22,13 @@ impl Checkpoint {
         while valve.has_messages(&app, dependency.name()) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let mut noted = self.end(&app, dependency);
+        let mut noted = self.end(&app, dependency).await;
         while let Ok(Some(down)) = noted {
             // Outside of any step: what it seeks is sought at once, and so before the dependent goes on.
             let inside = Current { app: app.clone(), step: None };
             let outage = Outage::of(self.name, dependency.name(), &down);
             scope::enter(inside, report(&app.clock, self.on_recovery, outage)).await;
-            noted = self.is_over(&app, &valve, dependency, &down);
+            noted = self.is_over(&app, &valve, dependency, &down).await;
         }
         if let Err(error) = noted {
             app.fail(error);
@@ -36,48 +36,52 @@ impl Checkpoint {
     }
 
     /// Nothing more is noted of it; what was, if no other dependency that is down takes it over.
-    fn end(&'static self, app: &Shared, dependency: &'static Dependency) -> Result<Option<Down>> {
-        app.state.outside(|txn| {
-            let mut rows = Rows::new(self.name, &app.state, txn);
-            let mut row = rows.read(dependency.name())?;
-            row.has_ended = true;
-            if let Some(down) = &row.down
-                && self.hands_over(&mut rows, dependency, down)?
-            {
-                row.down = None;
-                row.turns += 1;
-            }
-            rows.write(dependency.name(), &row)?;
-            Ok(row.down)
-        })
+    async fn end(&'static self, app: &Shared, dependency: &'static Dependency) -> Result<Option<Down>> {
+        app.state
+            .outside_in_time(|txn| {
+                let mut rows = Rows::new(self.name, &app.state, txn);
+                let mut row = rows.read(dependency.name())?;
+                row.has_ended = true;
+                if let Some(down) = &row.down
+                    && self.hands_over(&mut rows, dependency, down)?
+                {
+                    row.down = None;
+                    row.turns += 1;
+                }
+                rows.write(dependency.name(), &row)?;
+                Ok(row.down)
+            })
+            .await
     }
 
     /// Its callback has ended: it is down no more, unless another that recovered meanwhile has left it something to go
     /// back to.
-    fn is_over(
+    async fn is_over(
         &'static self,
         app: &Shared,
         valve: &Arc<Valve>,
         dependency: &'static Dependency,
         done: &Down,
     ) -> Result<Option<Down>> {
-        app.state.outside(|txn| {
-            let mut rows = Rows::new(self.name, &app.state, txn);
-            let mut row = rows.read(dependency.name())?;
-            if row.down.as_ref() != Some(done) {
-                return Ok(row.down);
-            }
-            row.down = None;
-            row.turns += 1;
-            rows.write(dependency.name(), &row)?;
-            for other in self.dependencies {
-                if rows.read(other.name())?.down.is_some() {
-                    return Ok(None); // it went down meanwhile
+        app.state
+            .outside_in_time(|txn| {
+                let mut rows = Rows::new(self.name, &app.state, txn);
+                let mut row = rows.read(dependency.name())?;
+                if row.down.as_ref() != Some(done) {
+                    return Ok(row.down);
                 }
-            }
-            let turn = rows.turns(self.dependencies)?;
-            valve.resume(&app.state, txn, turn);
-            Ok(None)
-        })
+                row.down = None;
+                row.turns += 1;
+                rows.write(dependency.name(), &row)?;
+                for other in self.dependencies {
+                    if rows.read(other.name())?.down.is_some() {
+                        return Ok(None); // it went down meanwhile
+                    }
+                }
+                let turn = rows.turns(self.dependencies)?;
+                valve.resume(&app.state, txn, turn);
+                Ok(None)
+            })
+            .await
     }
 }

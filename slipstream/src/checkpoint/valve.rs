@@ -3,7 +3,7 @@
 use super::{Error, ErrorKind, Result};
 use crate::gate::Gate;
 use crate::ledger::MessageCounts;
-use crate::scope::Shared;
+use crate::scope::{Job, Shared};
 use crate::steps::{Item, Receives, State, Txn};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,11 +124,15 @@ impl Valve {
     }
 
     /// A handler, or the lane of a source, has come to its end: whether it was the last that beats for a dependency.
-    pub(super) fn has_no_more_beats(&self, dependency: &str, job: &str) -> bool {
+    pub(super) fn has_no_more_beats(&self, dependency: &str, job: Job<'_>) -> bool {
         let mut inner = self.inner();
         let Some(beaters) = inner.beats.get_mut(dependency) else { return false };
         let mut is_one = false;
-        for beater in beaters.iter_mut().filter(|beater| beater.handler == job || beater.source == job) {
+        let is_its = |beater: &&mut Beater| match job {
+            Job::Handler(handler) => beater.handler == handler,
+            Job::Source(source) => beater.source == source,
+        };
+        for beater in beaters.iter_mut().filter(is_its) {
             is_one |= !beater.has_ended;
             beater.has_ended = true;
         }

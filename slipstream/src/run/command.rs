@@ -45,7 +45,7 @@ pub(super) fn parse(
     takes_words: bool,
 ) -> Result<Line, String> {
     let mut line = Line { wanted: Wanted::Run, given: Given::default(), words: Vec::new() };
-    let (mut format, mut is_first) = (None, true);
+    let (mut format, mut is_first, mut was_setting) = (None, true, false);
     let mut arguments = arguments.into_iter().enumerate().map(|(at, argument)| {
         // What it is instead is not shown: it may be a secret.
         argument.into_string().map_err(|_| format!("argument {} is not UTF-8", at + 1))
@@ -53,6 +53,7 @@ pub(super) fn parse(
     while let Some(argument) = arguments.next() {
         let argument = argument?;
         let is_word_of_ours = std::mem::take(&mut is_first);
+        let is_behind_a_setting = std::mem::take(&mut was_setting);
         if is_word_of_ours && let Some((.., wanted)) = COMMANDS.iter().find(|(word, ..)| *word == argument) {
             line.wanted = *wanted;
             continue;
@@ -73,7 +74,15 @@ pub(super) fn parse(
             option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
         if !is_ours(name) {
             if !takes_words {
-                return Err(unknown(&argument, name));
+                // The word is its value, most likely, and a secret perhaps.
+                let empty =
+                    line.given.settings.last().filter(|(_, value)| is_behind_a_setting && value.is_empty());
+                return Err(match empty {
+                    Some((name, _)) => {
+                        format!("a word follows `--{name}=`: write `--{name}=VALUE`, without a blank")
+                    }
+                    None => unknown(&argument, name),
+                });
             }
             line.words.push(argument);
             continue;
@@ -88,7 +97,10 @@ pub(super) fn parse(
         match name {
             "config" => line.given.file = Some(value.into()),
             "format" => format = Some(value),
-            _ => line.given.settings.push((name.to_owned(), value)),
+            _ => {
+                line.given.settings.push((name.to_owned(), value));
+                was_setting = true;
+            }
         }
     }
     match (format, &mut line.wanted) {
@@ -114,13 +126,25 @@ fn unknown(argument: &str, name: &str) -> String {
     if commands.clone().any(|word| word == argument) {
         return format!("`{argument}` is a command, and a command is the first word");
     }
-    let what = if argument.starts_with('-') {
-        let name = format!("--{}", if name.is_empty() { argument.trim_start_matches('-') } else { name });
+    let shown = argument.split('=').next().unwrap_or_default();
+    let what = if shown.starts_with('-') {
+        // Of `-xVALUE` the letter, as others read it.
+        let short = shown.trim_start_matches('-').chars().take(1).collect();
+        let is_short = !shown.starts_with("--") && !shown.contains('.');
+        let rest = || shown.trim_start_matches('-').to_owned();
+        let name = if !name.is_empty() {
+            name.to_owned()
+        } else if is_short {
+            short
+        } else {
+            rest()
+        };
+        let name = format!("--{name}");
         let options = ["config", "format", "help"].into_iter().chain(KNOWN);
         let options: Vec<String> = options.map(|option| format!("--{option}")).collect();
         format!("there is no option {name:?}{}", near(&name, options.iter().map(String::as_str)))
     } else {
-        format!("there is no command {argument:?}{}", near(argument, &mut commands))
+        format!("there is no command {shown:?}{}", near(shown, &mut commands))
     };
     let end = if what.ends_with('?') { " " } else { "; " };
     format!("{what}{end}`--help` says what there is")

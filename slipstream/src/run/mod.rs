@@ -102,9 +102,12 @@ fn launch<F: Future<Output: Ended>>(takes_words: bool, program: impl FnOnce(Vec<
 
 /// Writes an answer to the standard output.
 fn show(text: &str) -> ExitCode {
-    // Who does not read on has read enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Who does not read on has read enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => failed(&error.into()),
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// How a program may end.
@@ -133,8 +136,8 @@ fn filter() -> EnvFilter {
     EnvFilter::new(said.or_else(|| std::env::var("RUST_LOG").ok()).unwrap_or_else(|| "info".to_owned()))
 }
 
-#[allow(clippy::print_stderr)] // the last words of a program
+/// The last words of a program, whether or not somebody hears them.
 fn failed(error: &Error) -> ExitCode {
-    eprintln!("error: {error}");
+    let _ = writeln!(std::io::stderr(), "error: {error}");
     ExitCode::from(error.exit_code())
 }

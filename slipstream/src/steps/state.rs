@@ -258,24 +258,44 @@ impl State {
         // On the only thread of a runtime, what holds the key would wait for this.
         let only = Handle::try_current()
             .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread);
-        let mut txn = self.protocol.begin_outside();
         let started = std::time::Instant::now();
+        loop {
+            if let Some(value) = self.try_outside(&mut run)? {
+                return Ok(value);
+            }
+            if only || started.elapsed() > PATIENCE {
+                return Err(Error::new(
+                    ErrorKind::Misuse,
+                    "the key is held by a step that has not ended: write it from a handler instead",
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// The same for who has no hurry: it waits for a step that holds what it touches, however long that takes.
+    pub(crate) async fn outside_in_time<T>(&self, mut run: impl FnMut(&mut Txn) -> Result<T>) -> Result<T> {
+        loop {
+            if let Some(value) = self.try_outside(&mut run)? {
+                return Ok(value);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// `None` if a step that has not ended is in its way.
+    fn try_outside<T>(&self, run: &mut impl FnMut(&mut Txn) -> Result<T>) -> Result<Option<T>> {
+        let mut txn = self.protocol.begin_outside();
         loop {
             let value = run(&mut txn)?;
             let ended = self.attempt(&mut txn, 0)?;
             self.tell(ended.wakes);
             match ended.outcome {
-                Outcome::Done => return Ok(value),
+                Outcome::Done => return Ok(Some(value)),
                 Outcome::Stale | Outcome::Superseded | Outcome::Unknown => {}
                 Outcome::Blocked => {
                     self.protocol.abandon(&mut txn);
-                    if only || started.elapsed() > PATIENCE {
-                        return Err(Error::new(
-                            ErrorKind::Misuse,
-                            "the key is held by a step that has not ended: write it from a handler instead",
-                        ));
-                    }
-                    std::thread::sleep(Duration::from_millis(1));
+                    return Ok(None);
                 }
             }
         }

@@ -132,26 +132,3 @@ async fn no_append_is_missed() {
     writers.into_iter().for_each(|writer| writer.join().unwrap());
     reading.assert_in_order(&Default::default());
 }
-
-/// One that comes while the one before is being told of is not forgotten.
-#[tokio::test]
-async fn each_change_of_the_partitions_is_taken_up() {
-    let memory = MemoryLog::new(2);
-    let (log, topic) = (log(&memory), name("changes"));
-    let mut reading = subscribe(&log, "g", &topic).unwrap();
-    assert!(matches!(next(&mut reading).await, Delivery::Assigned(all) if all == [0, 1]));
-    for _ in 0..2 {
-        assert!(matches!(next(&mut reading).await, Delivery::End { .. }));
-    }
-    // The channel has room for one: the third is told while the second waits for room.
-    for ours in [&[0][..], &[1], &[0, 1]] {
-        memory.assign(&topic, ours);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let mut last = Vec::new();
-    while last != [0, 1] {
-        if let Delivery::Assigned(ours) = next(&mut reading).await {
-            last = ours;
-        }
-    }
-}

@@ -55,6 +55,19 @@ fn what_is_wrong_is_named_without_any_value() {
             &["--confg=canary"],
             "there is no option \"--confg\", did you mean `--config`? `--help` says what there is",
         ),
+        (
+            &["-kafka.sasl.password=canary"],
+            "there is no option \"--kafka.sasl.password\"; `--help` says what there is",
+        ),
+        (
+            &["kafka.sasl.password=canary"],
+            "there is no command \"kafka.sasl.password\"; `--help` says what there is",
+        ),
+        (
+            &["--kafka.sasl.password=", "canary"],
+            "a word follows `--kafka.sasl.password=`: write `--kafka.sasl.password=VALUE`, without a blank",
+        ),
+        (&["-zcanary"], "there is no option \"--z\"; `--help` says what there is"),
         (&["-x"], "there is no option \"--x\"; `--help` says what there is"),
         (&["--"], "there is no option \"--\"; `--help` says what there is"),
         (&["--.file=canary"], "there is no option \"--.file\"; `--help` says what there is"),
