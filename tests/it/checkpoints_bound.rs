@@ -440,3 +440,13 @@ async fn a_dependency_may_end_while_its_dependent_is_slow() {
     within(LONG, app.wait()).await.unwrap();
     assert_eq!(app.drain(&SEEN).unwrap(), [(1, None, None), (2, None, None)]);
 }
+
+#[handle(source = PULSES, after = [ONE.dependency("left")], time = when)]
+fn waits_for_one(_reading: Reading) {}
+
+#[tokio::test]
+async fn who_is_after_a_checkpoint_waits_for_all() {
+    let error = testing::app().handler(waits_for_one).start().await.err().unwrap();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("without its dependency `left`"), "{error}");
+}

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::flow::{Feed, Flow, Foreign, Lent, Merged, Supply};
 use crate::lane::{Bench, Crew, Lane, Lend, Spring, WAITING, Work, dispatch, drive, spread};
 use crate::ledger::Messages;
-use crate::needs::Needs;
+use crate::needs::{Bound, Needs};
 use crate::policy::{Policy, Verdict, stop};
 use crate::pulled::Traced;
 use crate::source::{Positions, Source, SourceId};
@@ -95,15 +95,19 @@ impl<'a> Wiring<'a> {
     /// `after = [..]`.
     pub fn after(&mut self, checkpoint: impl Binds) {
         let bound = checkpoint.heart().after(&self.name);
-        self.sketch.options.push(format!("after the checkpoint {}", bound.named.name));
-        self.plan.needs.checkpoint(bound);
+        self.bind("after", bound);
     }
 
     /// `before = [..]`.
     pub fn before(&mut self, checkpoint: impl Binds) {
-        match checkpoint.heart().before(&self.name) {
+        let bound = checkpoint.heart().before(&self.name);
+        self.bind("before", bound);
+    }
+
+    fn bind(&mut self, how: &str, bound: Result<Bound>) {
+        match bound {
             Ok(bound) => {
-                self.sketch.options.push(format!("before the checkpoint {}", bound.named.name));
+                self.sketch.options.push(format!("{how} the checkpoint {}", bound.named.name));
                 self.plan.needs.checkpoint(bound);
             }
             Err(error) => self.plan.problems.push(format!("{}: {error}", self.plan.needs.place)),

@@ -3,7 +3,7 @@
 //! Both are calls that a handler could make itself, within its step: so what a handler stores of the message that it beats
 //! for is there before the dependent goes on.
 
-use super::{Checkpoint, Dependency, Downtime, Result};
+use super::{Checkpoint, Dependency, Downtime, Error, ErrorKind, Result};
 use crate::needs::{Bound, Named};
 use crate::scope::{self, Shared};
 use chrono::{DateTime, Utc};
@@ -74,13 +74,24 @@ impl Binds for Heart {
 
 impl Heart {
     /// A handler that is to be the dependent.
-    pub(crate) fn after(self, handler: &str) -> Bound {
+    ///
+    /// # Errors
+    /// If one dependency is named: who is after a checkpoint waits for all.
+    pub(crate) fn after(self, handler: &str) -> Result<Bound> {
         let checkpoint = self.checkpoint;
+        if let Some(dependency) = self.dependency {
+            let text = format!(
+                "`after` names the checkpoint `{}` alone, without its dependency `{dependency}`: it waits for all of them",
+                checkpoint.name()
+            );
+            return Err(Error::new(ErrorKind::Misuse, text));
+        }
         let ready = move |app: &Arc<Shared>, _: &str, source: &str| {
             checkpoint.valve(app)?.watch(app, checkpoint.name, source)?;
             checkpoint.open(app)
         };
-        Bound { named: checkpoint.named(), handler: handler.to_owned(), beats: false, ready: Arc::new(ready) }
+        let (named, ready) = (checkpoint.named(), Arc::new(ready));
+        Ok(Bound { named, handler: handler.to_owned(), beats: false, ready })
     }
 
     /// A handler that is to beat.

@@ -67,6 +67,11 @@ pub(super) fn parse(
                 line.wanted = Wanted::Help;
                 return Ok(line);
             }
+            "--" => {
+                return Err(
+                    "this program takes no words of its own, so that nothing stands behind `--`".to_owned()
+                );
+            }
             _ => {}
         }
         let option = argument.strip_prefix("--").unwrap_or_default();

@@ -69,7 +69,7 @@ fn what_is_wrong_is_named_without_any_value() {
         ),
         (&["-zcanary"], "there is no option \"--z\"; `--help` says what there is"),
         (&["-x"], "there is no option \"--x\"; `--help` says what there is"),
-        (&["--"], "there is no option \"--\"; `--help` says what there is"),
+        (&["--", "canary"], "this program takes no words of its own, so that nothing stands behind `--`"),
         (&["--.file=canary"], "there is no option \"--.file\"; `--help` says what there is"),
         (&["--app.id"], "the option `--app.id` needs a value: write `--app.id=VALUE`"),
         (&["--app.id", "--state.dir=canary"], "the option `--app.id` needs a value: write `--app.id=VALUE`"),
