@@ -108,11 +108,13 @@ mod tests {
             calls += 1;
         }
         breath.begin();
-        let started = Instant::now();
+        let mut again = 0;
         while !breath.is_out() {
             std::thread::sleep(Duration::from_millis(1));
+            again += 1;
         }
         assert!(calls <= MOST, "{calls}");
-        assert!(started.elapsed() < Duration::from_millis(8), "{:?}", started.elapsed());
+        // Of a millisecond or more each, however busy the machine is.
+        assert!(again < 8, "{again}");
     }
 }
