@@ -184,6 +184,37 @@ mod tests {
     }
 
     #[test]
+    fn forgets_partitions_that_are_gone_and_no_others() {
+        let (deliver, mut lane) = mpsc::channel(1);
+        let mut backlog = Backlog::new(deliver);
+        backlog.push(Delivery::Assigned(vec![0, 1]));
+        for offset in 0..10 {
+            let headers = vec![];
+            let partition = u32::from(offset >= 4);
+            let record =
+                Incoming { partition, offset, key: None, value: None, headers, timestamp: None, epoch: 0 };
+            backlog.record(record, None, Some(b"value"));
+        }
+        for partition in [0, 1] {
+            backlog.push(Delivery::End { partition, offset: 10, epoch: 0 });
+        }
+        let before = backlog.size;
+        assert_eq!(backlog.forget(&[0, 7]), BTreeMap::from([(0, 0)]));
+        assert_eq!(backlog.size, Size { records: 6, bytes: before.bytes * 6 / 10 });
+        let mut left = Vec::new();
+        while let Ok(delivery) = lane.try_recv() {
+            match delivery {
+                Delivery::Records(records) => left.extend(records.iter().map(|record| record.offset)),
+                Delivery::End { partition, .. } => assert_eq!(partition, 1),
+                _ => {}
+            }
+            backlog.hand_on();
+        }
+        assert_eq!(left, [4, 5, 6, 7, 8, 9]);
+        assert_eq!((backlog.size, backlog.is_empty()), (Size::default(), true));
+    }
+
+    #[test]
     fn counts_bytes_too() {
         let (deliver, _lane) = mpsc::channel(1);
         let mut backlog = Backlog::new(deliver);

@@ -34,6 +34,14 @@ pub(super) fn give_back(client: &BaseConsumer<Membership>, gone: &TopicPartition
     if is_cooperative(client) { client.incremental_unassign(gone) } else { client.unassign() }
 }
 
+/// Answers a change for who is leaving: nothing more is taken up.
+fn decline(client: &BaseConsumer<Membership>, change: &Rebalance) -> KafkaResult<()> {
+    match change {
+        Rebalance::Assigned(_) => take_up(client, &TopicPartitionList::new()),
+        Rebalance::Revoked(gone) => give_back(client, gone),
+    }
+}
+
 /// The context of a group's consumer.
 pub(super) struct Membership {
     pub(super) voice: Voice,
@@ -77,16 +85,16 @@ impl ClientContext for Membership {
 
 impl ConsumerContext for Membership {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
-        if self.leaving.load(Ordering::Acquire) {
-            if let Err(error) = give_back(consumer, list) {
-                tracing::warn!(target: super::TARGET, "partitions could not be given back: {error}");
-            }
-            return;
-        }
         let change = match event {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assigned(list.clone()),
             _ => Rebalance::Revoked(list.clone()),
         };
+        if self.leaving.load(Ordering::Acquire) {
+            if let Err(error) = decline(consumer, &change) {
+                tracing::warn!(target: super::TARGET, "partitions could not be given back: {error}");
+            }
+            return;
+        }
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
     }
 
@@ -113,10 +121,7 @@ pub(super) fn leave(client: Arc<BaseConsumer<Membership>>, deadline: Instant) {
     }
     // What came before is answered by these.
     while let Some(change) = membership.take() {
-        let _ = match change {
-            Rebalance::Assigned(list) => take_up(&client, &list),
-            Rebalance::Revoked(list) => give_back(&client, &list),
-        };
+        let _ = decline(&client, &change);
     }
     let _ = client.assignment().and_then(|all| give_back(&client, &all));
     if client.close_queue().is_ok() {

@@ -129,7 +129,7 @@ impl Producer {
         self.flight.count.load(Ordering::Acquire)
     }
 
-    /// None while librdkafka's queue is full, be it of records or of bytes.
+    /// Not while half of librdkafka's queue is under way, or it is full, be it of records or of bytes.
     pub(super) fn has_room(&self) -> bool {
         !self.flight.overflowing.load(Ordering::Acquire) && self.in_flight() <= self.room
     }
