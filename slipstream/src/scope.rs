@@ -17,9 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-/// A task of a lane.
+/// Whose source has come to its end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Job<'a> {
+pub(crate) enum EndOf<'a> {
     Handler(&'a str),
     /// That which takes from a source for several handlers.
     Source(&'a str),
@@ -50,7 +50,7 @@ pub(crate) struct Shared {
     /// Tells of each handler how many messages its pipes keep until more comes.
     kept_by_pipes: Mutex<Vec<Box<dyn Fn() -> u64 + Send + Sync>>>,
     /// Told when a lane has come to the end of its source: a handler's name, or a source's, which may be the same.
-    on_end: Mutex<Vec<Box<dyn Fn(Job<'_>) + Send + Sync>>>,
+    on_end: Mutex<Vec<Box<dyn Fn(EndOf<'_>) + Send + Sync>>>,
     /// Told what counts the outputs that a commit waits for, so that they are handed over at once.
     on_cut: Mutex<Vec<Box<dyn Fn(&Pending) + Send + Sync>>>,
     /// Tasks that work for lanes and caches, and go on when lanes have ended; `None` once the app is closed.
@@ -241,12 +241,12 @@ impl Shared {
     }
 
     /// Adds one who is told when a lane has come to the end of its source.
-    pub(crate) fn on_end(&self, told: Box<dyn Fn(Job<'_>) + Send + Sync>) {
+    pub(crate) fn on_end(&self, told: Box<dyn Fn(EndOf<'_>) + Send + Sync>) {
         self.on_end.lock().unwrap_or_else(PoisonError::into_inner).push(told);
     }
 
     /// A lane has come to the end of its source.
-    pub(crate) fn ended(&self, job: Job<'_>) {
+    pub(crate) fn ended(&self, job: EndOf<'_>) {
         self.on_end.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|told| told(job));
     }
 

@@ -2,6 +2,7 @@
 
 use slipstream::prelude::*;
 use slipstream::{MessageCounts, testing};
+pub(crate) use slipstream_tests::random::Random;
 use std::future::Future;
 
 /// Longer than anything here should take.
@@ -74,21 +75,4 @@ pub(crate) async fn aborted(aborts: Aborts, app: impl Fn(u64) -> App) -> Running
 pub(crate) fn counts(running: &Running, handler: &str) -> MessageCounts {
     running.assert_conserved();
     running.report().handler(handler)
-}
-
-/// Numbers that depend on a seed only.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    /// The next number below a bound.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
 }

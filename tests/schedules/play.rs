@@ -1,7 +1,7 @@
 //! Plays a schedule to its end, and judges what has come of it.
 
-use super::Random;
 use super::app::{self, DONE, EVENTS, Enriched, LEFTS, Over, PARTITIONS, RIGHTS};
+use crate::random::Random;
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, stopped_clock};
 use std::collections::BTreeMap;

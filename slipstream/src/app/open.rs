@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Known, Log, Position, Subscription, memory::MemoryLog};
 use crate::needs::{Need, Prepare};
-use crate::scope::{self, Current, Job as Ending, Shared};
+use crate::scope::{self, Current, EndOf, Shared};
 use crate::source::{Opening, Positions, Until};
 use crate::step::Resumes;
 use crate::steps::State;
@@ -450,7 +450,7 @@ fn counted(
         if let (Ok(()), Some(app)) = (&done, app.upgrade())
             && !app.gates.is_draining()
         {
-            app.ended(if is_source { Ending::Source(&ended) } else { Ending::Handler(&ended) });
+            app.ended(if is_source { EndOf::Source(&ended) } else { EndOf::Handler(&ended) });
         }
         counted.iter().for_each(|left| left.send_modify(|left| *left -= 1));
         done

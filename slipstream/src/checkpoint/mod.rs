@@ -332,10 +332,11 @@ impl Checkpoint {
                 rows.write(dependency.name(), &row)?;
                 down = down.or(row.down);
             }
-            Ok(down.map(|down| (down, rows.turns(self.dependencies))))
+            let turn = rows.turns(self.dependencies)?;
+            Ok(down.map(|down| (down, turn)))
         })?;
         if let Some((down, turn)) = down.filter(|_| self.pauses) {
-            valve.was_down(app, &down.source, turn?);
+            valve.was_down(app, &down.source, turn);
         }
         let (weak, watched) = (Arc::downgrade(app), Arc::downgrade(&valve));
         app.on_end(Box::new(move |job| {

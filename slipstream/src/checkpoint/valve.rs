@@ -3,7 +3,7 @@
 use super::{Error, ErrorKind, Result};
 use crate::gate::Gate;
 use crate::ledger::MessageCounts;
-use crate::scope::{Job, Shared};
+use crate::scope::{EndOf, Shared};
 use crate::steps::{Item, Receives, State, Txn};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,8 +78,8 @@ impl Valve {
         if inner.gate.is_none() {
             inner.gate = Some(app.gates.of(source));
         }
-        drop(inner);
-        self.set(Turn { turn, paused: true });
+        inner.turn = turn;
+        inner.set(true, self.checkpoint);
     }
 
     pub(super) fn pause(self: &Arc<Self>, state: &State, txn: &mut Txn, turn: u64) {
@@ -90,17 +90,13 @@ impl Valve {
         state.tell_onlookers(txn, self.clone(), Item::Volatile(Box::new(Turn { turn, paused: false })));
     }
 
-    fn set(&self, Turn { turn, paused }: Turn) {
+    fn turn(&self, Turn { turn, paused }: Turn) {
         let mut inner = self.inner();
         if turn <= inner.turn {
             return;
         }
         inner.turn = turn;
-        if let Some(gate) = inner.gate.clone()
-            && std::mem::replace(&mut inner.is_paused, paused) != paused
-        {
-            if paused { gate.pause(self.checkpoint) } else { gate.resume(self.checkpoint) }
-        }
+        inner.set(paused, self.checkpoint);
     }
 
     /// A handler beats for a dependency.
@@ -124,13 +120,13 @@ impl Valve {
     }
 
     /// A handler, or the lane of a source, has come to its end: whether it was the last that beats for a dependency.
-    pub(super) fn has_no_more_beats(&self, dependency: &str, job: Job<'_>) -> bool {
+    pub(super) fn has_no_more_beats(&self, dependency: &str, job: EndOf<'_>) -> bool {
         let mut inner = self.inner();
         let Some(beaters) = inner.beats.get_mut(dependency) else { return false };
         let mut is_one = false;
         let is_its = |beater: &&mut Beater| match job {
-            Job::Handler(handler) => beater.handler == handler,
-            Job::Source(source) => beater.source == source,
+            EndOf::Handler(handler) => beater.handler == handler,
+            EndOf::Source(source) => beater.source == source,
         };
         for beater in beaters.iter_mut().filter(is_its) {
             is_one |= !beater.has_ended;
@@ -145,6 +141,14 @@ impl Valve {
 }
 
 impl Inner {
+    fn set(&mut self, paused: bool, reason: &'static str) {
+        if let Some(gate) = &self.gate
+            && std::mem::replace(&mut self.is_paused, paused) != paused
+        {
+            if paused { gate.pause(reason) } else { gate.resume(reason) }
+        }
+    }
+
     /// It is this gate: a pause goes over to it.
     fn holds(&mut self, gate: Arc<Gate>, reason: &'static str) {
         if let Some(before) = self.gate.replace(gate.clone())
@@ -162,7 +166,7 @@ impl Receives for Valve {
         if let Item::Volatile(turn) = item
             && let Ok(turn) = turn.downcast::<Turn>()
         {
-            self.set(*turn);
+            self.turn(*turn);
         }
     }
 }

@@ -18,7 +18,8 @@ pub(super) fn read(path: &Path, is_asked_for: bool) -> Result<Layer, String> {
         Err(error) if error.kind() == ErrorKind::NotFound && !is_asked_for => return Ok(layer),
         Err(error) => return Err(format!("the file of settings {shown} cannot be read: {error}")),
     };
-    let line = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    let line = |at: usize| 1 + ends.partition_point(|end| *end < at);
     let table = DeTable::parse(&text).map_err(|error| {
         // Not the whole error: that shows the line, which may have a secret in it.
         let at = error.span().map_or(0, |span| span.start);

@@ -115,13 +115,10 @@ impl Config {
 
     fn setting(&self, name: &str) -> Option<&Setting> {
         let variable = variable(name);
-        let layers = LEVELS.into_iter().zip(&self.layers).rev();
-        layers
-            .filter_map(|(level, layer)| match level {
-                Level::Environment => layer.get(&variable),
-                _ => layer.get(name),
-            })
-            .next()
+        LEVELS.into_iter().zip(&self.layers).rev().find_map(|(level, layer)| match level {
+            Level::Environment => layer.get(&variable),
+            _ => layer.get(name),
+        })
     }
 
     /// Takes over what `other` has, layer by layer.
