@@ -12,6 +12,7 @@ use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use tokio::runtime::Handle;
@@ -348,6 +349,9 @@ pub(crate) struct Gathered {
     left: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
+/// Something that a call has noted of its message, and notes once more where a policy passes over that.
+pub(crate) type Note = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
+
 /// The rows that a step read and wrote, and the records that it sends.
 #[derive(Default)]
 pub(crate) struct Buffers {
@@ -363,6 +367,8 @@ pub(crate) struct Buffers {
     pub(crate) acks: Vec<Option<(Pending, Ack)>>,
     /// How many outputs wait in batches for the end of the step.
     pub(crate) batched: usize,
+    /// What the call has noted of its message.
+    pub(crate) notes: Vec<Note>,
 }
 
 impl Buffers {
@@ -403,6 +409,19 @@ impl Gathered {
     pub(crate) fn left<T: Clone + 'static>(&self) -> Option<T> {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.as_ref().and_then(|left| left.downcast_ref()).cloned()
+    }
+
+    /// The call notes something of its message, which is no matter of how the call ends.
+    pub(crate) fn note<F>(&self, note: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.touch().notes.push(Box::new(move || Box::pin(note())));
+    }
+
+    /// What the call has noted.
+    pub(crate) fn take_notes(&self) -> Vec<Note> {
+        std::mem::take(&mut self.buffers.lock().unwrap_or_else(PoisonError::into_inner).notes)
     }
 
     /// Whether its lane has waited until a queue had room.

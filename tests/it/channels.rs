@@ -61,8 +61,8 @@ async fn who_sends_waits_while_the_channel_is_full() {
     let running = testing::app().handler(fast_and_wide).handler(slow_and_wide).start().await.unwrap();
     running.wait().await.unwrap();
     assert_eq!(TAKEN.load(Relaxed), 60);
-    // What it has room for, one that overshoots, one in hand, and one in the consumer's.
-    assert!((4..=7).contains(&MOST.load(Relaxed)), "{MOST:?}");
+    // Never more than it has room for; whether it is full whenever one is taken is the timer's luck.
+    assert!((2..=4).contains(&MOST.load(Relaxed)), "{MOST:?}");
     running.assert_conserved();
 }
 

@@ -450,3 +450,63 @@ async fn who_is_after_a_checkpoint_waits_for_all() {
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("without its dependency `left`"), "{error}");
 }
+
+static FAILED: Topic<u64, Vec<u8>, Raw> = Topic::new("failed").start(Start::Earliest);
+
+/// What it needs comes with the leader, so that it fails while that one is behind.
+fn needs_the_leader(reading: &Reading, downtime: &Downtime) -> Result<Seen> {
+    if downtime.is_any() {
+        return Err(Error::msg("the leader has not brought it yet"));
+    }
+    Ok(seen(reading.seconds, downtime))
+}
+
+#[handle(source = EVENTS, after = [ONE], sink = [SEEN], on_error = skip)]
+fn skips_without(reading: &Reading, downtime: Downtime) -> Result<Seen> {
+    needs_the_leader(reading, &downtime)
+}
+
+#[handle(source = EVENTS, after = [ONE], sink = [SEEN], on_error = retry(2, fixed(millis(0))).then(dead_letter(&FAILED)))]
+fn buries_without(reading: Reading, downtime: Downtime) -> Result<Seen> {
+    needs_the_leader(&reading, &downtime)
+}
+
+#[handle(source = EVENTS, sink = [SEEN], on_error = skip)]
+async fn skips_by_hand(reading: &Reading) -> Result<Seen> {
+    let downtime = ONE.check_pulse(time(reading.seconds)).await?.unwrap_or_default();
+    needs_the_leader(reading, &downtime)
+}
+
+#[tokio::test]
+async fn a_message_that_a_policy_passes_over_has_found_the_downtime_all_the_same() {
+    for which in 0..3 {
+        let app = testing::app().handler(lead);
+        let app = match which {
+            0 => app.handler(skips_without),
+            1 => app.handler(buries_without),
+            _ => app.handler(skips_by_hand),
+        };
+        let app = app.start().await.unwrap();
+        fed(&app, &LEADER, reading(0)).await;
+        send(&app, &EVENTS, [5, 20, 21]).await;
+        assert_eq!(app.drain(&SEEN).unwrap(), [(5, None, None)], "20 has failed, and 21 waits");
+        fed(&app, &LEADER, reading(21)).await;
+        assert_eq!(app.drain(&SEEN).unwrap(), [(20, None, None), (21, None, None)]);
+        app.assert_conserved();
+    }
+}
+
+#[handle(source = LEADER, before = [ONE], time = when, on_error = skip)]
+fn leads_and_fails(_reading: &Reading) -> Result<()> {
+    Err(Error::msg("always"))
+}
+
+#[tokio::test]
+async fn a_message_that_a_policy_passes_over_is_a_heartbeat_all_the_same() {
+    let app = testing::app().handler(leads_and_fails).handler(follow).start().await.unwrap();
+    fed(&app, &LEADER, reading(0)).await;
+    send(&app, &EVENTS, [20]).await;
+    fed(&app, &LEADER, reading(20)).await;
+    assert_eq!(app.drain(&SEEN).unwrap(), [(20, Some(20), None), (20, None, None)]);
+    app.assert_conserved();
+}

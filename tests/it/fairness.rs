@@ -78,11 +78,11 @@ fn yields_for_ever(_n: u64) -> impl Iterator<Item = u64> {
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Beside the app, the timer's beat stays within 10 ms; and the app stops. Other tests keep the machine busy at times:
-/// one of four goes must do, which for a timer that is starved none does.
+/// one of twelve goes must do, which for a timer that is starved none does.
 async fn beats_beside(name: &str, app: fn() -> App) {
     let _alone = ALONE.lock().await;
     let mut seen = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..12 {
         let running = app().handler(beat).start().await.unwrap();
         within(LONG, tokio::time::sleep(millis(300))).await;
         let beats = running.drain(&BEATS).unwrap();

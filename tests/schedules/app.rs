@@ -3,14 +3,17 @@
 use slipstream::prelude::*;
 use slipstream::testing::Input;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// How far an event may be ahead of what it is enriched with, in seconds.
 pub(super) const LEFT_BEHIND: i64 = 10;
 pub(super) const RIGHT_BEHIND: i64 = 20;
 
 pub(super) const PARTITIONS: u32 = 3;
+
+/// How many handlers of events there are, of which each app has one.
+pub(super) const KINDS: u64 = 4;
 
 /// What has no end: its beats come again after an abort.
 pub(super) static LEFTS: Topic<u64, i64> = Topic::new("lefts").start(Start::Earliest);
@@ -39,9 +42,11 @@ pub(super) struct Enriched {
     pub(super) was_down: bool,
 }
 
-/// How often callbacks were called, and where with other offsets than those of the pulses that found it.
+/// How often callbacks were called, also by steps that were made again.
 pub(super) static RECOVERIES: AtomicU64 = AtomicU64::new(0);
-pub(super) static OTHER_OFFSETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// Where they were given other offsets than those of the pulses that found it. A topic, since only the steps that stand
+/// count: one that is about to be made again may have seen something newer than what it was called for.
+pub(super) static OTHER_OFFSETS: Topic<String, String> = Topic::new("other_offsets");
 
 pub(super) fn time(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap_or_default()
@@ -78,10 +83,10 @@ async fn may_fail(outage: Outage) -> Result<()> {
 async fn go_back(outage: Outage) -> Result<()> {
     RECOVERIES.fetch_add(1, Relaxed);
     let first = FIRST.get(outage.checkpoint())?;
-    // There is none where a callback is called again that had come so far outside of a step.
+    // There is none where a callback is called again that had come so far outside of a step, nor of events passed over.
     if let Some(first) = first.filter(|first| first != outage.offsets()) {
         let note = format!("`{}` went back to {:?}, not to {first:?}", outage.checkpoint(), outage.offsets());
-        OTHER_OFFSETS.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+        OTHER_OFFSETS.send((outage.checkpoint().to_owned(), note)).await?;
     }
     EVENTS.seek_back(outage.offsets().clone()).await?;
     FIRST.delete(outage.checkpoint())?;
@@ -156,12 +161,19 @@ macro_rules! handlers {
                 enrich(&event, &downtime, &over)
             }
 
+            #[handle(source = EVENTS, name = "events", after = [$both, ALONE], time = |event| time(event.value), sink = [DONE],
+                     on_error = skip)]
+            fn or_not(event: &Record<u64, i64>, downtime: Downtime, over: State<Over>) -> Result<(u64, Enriched)> {
+                if downtime.is_any() { Err(Error::msg("not without the others")) } else { enrich(event, &downtime, &over) }
+            }
+
             pub(in super::super) fn app(app: App, kind: u64) -> App {
                 let app = app.handler(left).handler(right);
                 match kind {
                     0 => app.handler(one_by_one),
                     1 => app.handler(by_partition),
-                    _ => app.handler(by_key),
+                    2 => app.handler(by_key),
+                    _ => app.handler(or_not),
                 }
             }
         }

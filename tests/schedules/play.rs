@@ -5,7 +5,6 @@ use crate::random::Random;
 use slipstream::prelude::*;
 use slipstream::testing::{Broker, stopped_clock};
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A mistake that must be found.
@@ -66,9 +65,7 @@ impl Outcome {
         self.stuck += other.stuck;
         self.notes.extend(other.notes);
         self.recoveries = app::RECOVERIES.load(Relaxed);
-        let mut others = app::OTHER_OFFSETS.lock().unwrap_or_else(PoisonError::into_inner);
-        self.other_offsets += others.len() as u64;
-        self.notes.append(&mut others);
+        self.other_offsets += other.other_offsets;
     }
 
     /// Whether nothing was wrong.
@@ -190,6 +187,10 @@ impl Play {
         (self.outcome.missed, self.outcome.stuck) = (missed.len() as u64, stuck.len() as u64);
         self.running.stop().await?;
         self.running.assert_conserved();
+        for record in self.broker.records(&app::OTHER_OFFSETS)? {
+            self.outcome.other_offsets += 1;
+            self.outcome.notes.push(format!("{}: {}", self.name, record.value));
+        }
         Ok(self.outcome)
     }
 }
@@ -224,7 +225,7 @@ const HABITS: [[u64; 10]; 6] = [
 pub async fn random(seed: u64, plant: Option<Plant>) -> Result<Outcome> {
     let mut random = Random::new(seed);
     let habits = HABITS[random.below(HABITS.len() as u64) as usize];
-    let mut play = Play::new(format!("seed {seed}"), random.below(3), plant).await?;
+    let mut play = Play::new(format!("seed {seed}"), random.below(app::KINDS), plant).await?;
     for _ in 0..30 {
         let mut any = random.below(habits.iter().sum());
         let what = habits.iter().position(|often| any.checked_sub(*often).map(|left| any = left).is_none());
@@ -247,7 +248,7 @@ pub async fn random(seed: u64, plant: Option<Plant>) -> Result<Outcome> {
 /// How many steps the outage of [`crash`] has, and how many places for a crash there are.
 const STEPS: u64 = 9;
 /// As above.
-pub const CRASHES: u64 = 3 * STEPS * (STEPS + 1) / 2;
+pub const CRASHES: u64 = app::KINDS * STEPS * (STEPS + 1) / 2;
 
 /// One outage from its beginning to its end, step by step; a crash comes behind one of them, with what was committed up to an
 /// earlier one. What fails here is between two steps of detection, recovery, going back and commit.
@@ -255,7 +256,7 @@ pub const CRASHES: u64 = 3 * STEPS * (STEPS + 1) / 2;
 /// # Errors
 /// As [`random`].
 pub async fn crash(place: u64, plant: Option<Plant>) -> Result<Outcome> {
-    let (kind, mut committed, mut last) = (place % 3, place / 3, 0);
+    let (kind, mut committed, mut last) = (place % app::KINDS, place / app::KINDS, 0);
     while committed > last {
         last += 1;
         committed -= last;

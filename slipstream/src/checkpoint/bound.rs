@@ -133,5 +133,5 @@ pub async fn after(checkpoint: impl Binds, at: DateTime<Utc>, is_first: bool) ->
 /// As [`Checkpoint::heartbeat`].
 pub async fn before(checkpoint: impl Binds, at: DateTime<Utc>) -> Result<()> {
     let heart = checkpoint.heart();
-    heart.checkpoint.beat(heart.find()?, Some(at)).await
+    heart.checkpoint.noted_beat(heart.find()?, Some(at)).await
 }

@@ -145,7 +145,7 @@ impl Checkpoint {
     /// # Cancel safety
     /// What was noted counts if the step ends.
     pub async fn heartbeat(&'static self, at: impl Into<Option<DateTime<Utc>>>) -> Result<()> {
-        self.beat(self.find(None)?, at.into()).await
+        self.noted_beat(self.find(None)?, at.into()).await
     }
 
     /// Notes how far one of several dependencies is.
@@ -160,7 +160,7 @@ impl Checkpoint {
         dependency: &str,
         at: impl Into<Option<DateTime<Utc>>>,
     ) -> Result<()> {
-        self.beat(self.find(Some(dependency))?, at.into()).await
+        self.noted_beat(self.find(Some(dependency))?, at.into()).await
     }
 
     /// Notes how far the dependent stream is, by the event time of the message in hand, and says which dependencies are
@@ -172,7 +172,7 @@ impl Checkpoint {
     /// # Cancel safety
     /// What was noted counts if the step ends.
     pub async fn check_pulse(&'static self, at: DateTime<Utc>) -> Result<Option<Downtime>> {
-        self.pulse(at, None).await
+        self.check(at, None).await
     }
 
     /// The same, with something that `on_recovery` is to be given: of an outage, what the first such call handed over.
@@ -191,7 +191,26 @@ impl Checkpoint {
             let text = format!("the state for the checkpoint `{}` cannot be encoded", self.name);
             Error::caused(ErrorKind::Codec, text, error)
         })?;
-        self.pulse(at, Some(encoded)).await
+        self.check(at, Some(encoded)).await
+    }
+
+    async fn check(&'static self, at: DateTime<Utc>, given: Option<Vec<u8>>) -> Result<Option<Downtime>> {
+        let noted = given.clone();
+        self.note(move || {
+            let noted = noted.clone();
+            async move { self.pulse(at, noted).await.map(drop) }
+        })?;
+        self.pulse(at, given).await
+    }
+
+    /// Whom the message in hand finds down, and how far it is, does not depend on what becomes of it.
+    fn note<F>(&'static self, note: impl Fn() -> F + Send + Sync + 'static) -> Result<()>
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let (_, step, _) = self.here()?;
+        step.note(note);
+        Ok(())
     }
 
     async fn pulse(&'static self, at: DateTime<Utc>, given: Option<Vec<u8>>) -> Result<Option<Downtime>> {
@@ -241,9 +260,18 @@ impl Checkpoint {
         Ok(downtime.if_any())
     }
 
-    async fn beat(&'static self, dependency: &'static Dependency, at: Option<DateTime<Utc>>) -> Result<()> {
+    async fn noted_beat(
+        &'static self,
+        dependency: &'static Dependency,
+        at: Option<DateTime<Utc>>,
+    ) -> Result<()> {
+        let at = at.unwrap_or_else(|| crate::scope::clock().now());
+        self.note(move || self.beat(dependency, at))?;
+        self.beat(dependency, at).await
+    }
+
+    async fn beat(&'static self, dependency: &'static Dependency, at: DateTime<Utc>) -> Result<()> {
         let (app, step, valve) = self.here()?;
-        let at = at.unwrap_or_else(|| app.clock.now());
         let here = step.whereabouts();
         valve.beats(dependency.name(), &here.handler, &here.source);
         let over = {

@@ -101,12 +101,12 @@ impl<S, T, D> Bench<S, T, D> {
     }
 
     async fn failed(&mut self, stage: Stage, error: Error) -> Result<()> {
-        self.step.abandon();
         // A failing sink has been called again alone already; one that took too long was cut off with its call.
         let alone = matches!(stage, Stage::Sink(_)) && error.kind() != ErrorKind::TimedOut;
         let repeats = !alone && self.message.as_ref().is_some_and(super::message::Message::can_repeat);
         let retry = self.step.about().policy.retry.filter(|retry| repeats && self.attempts < retry.times);
         if let Some(retry) = retry {
+            self.step.abandon();
             let wait = retry.backoff.wait(self.attempts);
             self.attempts += 1;
             self.step.counts().retries.add(1);
@@ -118,7 +118,15 @@ impl<S, T, D> Bench<S, T, D> {
             (Some(letter), Some(message)) => letter(message),
             _ => None,
         };
-        self.step.verdict(stage, error, letter, self.count()).await
+        match self.step.verdict(stage, error, letter, self.count()).await {
+            Ok(()) => Ok(()),
+            Err(Interrupt::Stop(error)) => Err(error),
+            // It would not have failed, or not so.
+            Err(_) => {
+                self.conflict().await;
+                Ok(())
+            }
+        }
     }
 
     async fn conflict(&mut self) {

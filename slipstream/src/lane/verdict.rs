@@ -24,40 +24,55 @@ impl Step {
             // No policy passes over a log or a store that cannot go on.
             ErrorKind::Log => Err(self.stopped(Stage::Decode, error)),
             kind if kind.is_of_store() => Err(self.stopped(Stage::Decode, error)),
-            _ => self.verdict(Stage::Decode, error, letter, 1).await,
+            _ => match self.verdict(Stage::Decode, error, letter, 1).await {
+                Err(Interrupt::Stop(error)) => Err(error),
+                // There was no call that has read anything.
+                Ok(()) | Err(_) => Ok(()),
+            },
         }
     }
 
-    /// Applies the policy; what it says is committed with the message's position.
+    /// Applies the policy; what it says is committed with the message's position, and with what the call has noted.
+    ///
+    /// # Errors
+    /// If the policy says stop, and where the call is to be made again, since what it has read does not stand any more.
     pub(super) async fn verdict(
         &self,
         stage: Stage,
         error: Error,
         letter: Option<RawLetter>,
         count: u32,
-    ) -> Result<()> {
+    ) -> Result<(), Interrupt> {
+        let stopped = |error| Interrupt::Stop(self.stopped(stage, error));
+        let notes = self.gathered().take_notes();
+        self.undo();
         let ended = match self.about().policy.verdict {
-            Verdict::Stop => return Err(self.stopped(stage, error)),
+            Verdict::Stop => {
+                self.abandon();
+                return Err(stopped(error));
+            }
             Verdict::Skip => Ended::Skipped,
             Verdict::Dead(topic) => {
-                let buried = self.bury(topic.named().name, stage, &error, letter.unwrap_or_default());
-                buried.map_err(|too_large| self.stopped(stage, too_large))?;
+                self.bury(topic.named().name, stage, &error, letter.unwrap_or_default()).map_err(stopped)?;
                 Ended::Dead
             }
         };
-        tracing::warn!(
-            handler = %self.about().name, origin = %self.origin(), stage = %self.named(stage), %error,
-            verdict = ?ended, "message failed"
-        );
+        for note in notes {
+            note().await.map_err(stopped)?;
+        }
+        let origin = self.origin();
         match self.end(ended, count).await {
-            Err(Interrupt::Stop(error)) => Err(error),
             Err(Interrupt::Superseded) => {
                 self.superseded(count);
-                Ok(())
+                return Ok(());
             }
-            // It has read nothing since it was found to stand.
-            Ok(()) | Err(Interrupt::Stale | Interrupt::Failed(_) | Interrupt::Drained) => Ok(()),
+            other => other?,
         }
+        tracing::warn!(
+            handler = %self.about().name, %origin, stage = %self.named(stage), %error, verdict = ?ended,
+            "message failed"
+        );
+        Ok(())
     }
 
     /// Sends the message to the dead-letter topic, with what is known of it in headers.

@@ -176,6 +176,7 @@ impl Step {
         for (source, partition) in buffers.sought.drain(..) {
             self.inner.app.reread(&source, partition);
         }
+        buffers.notes.clear();
         Ok(())
     }
 
@@ -192,6 +193,13 @@ impl Step {
         self.inner.app.state.abandon(&mut buffers.txn);
     }
 
+    /// Throws away what the step did but not what it has read, on which the verdict depends that follows.
+    pub(crate) fn undo(&self) {
+        let Some(mut buffers) = self.inner.gathered.lend() else { return };
+        self.withdraw(&mut buffers);
+        buffers.txn.undo();
+    }
+
     /// Whether what the step has read still stands.
     pub(crate) fn still_stands(&self) -> bool {
         let Some(mut buffers) = self.inner.gathered.lend() else { return true };
@@ -205,6 +213,7 @@ impl Step {
     /// Counts what was offered to sinks and is taken back unseen.
     fn withdraw(&self, buffers: &mut Buffers) {
         buffers.sought.clear();
+        buffers.notes.clear();
         for sink in buffers.records.drain(..).filter_map(|(sink, _)| sink) {
             self.inner.outputs[sink].open.sub_shared(1);
             self.inner.outputs[sink].withdrawn.add(1);

@@ -8,6 +8,8 @@ pub(super) use std::sync::{Mutex, MutexGuard, PoisonError, atomic};
 pub(super) enum Fault {
     /// What a step read is not checked.
     Freshness,
+    /// What a step has read is not checked if it takes back what it writes.
+    Undone,
     /// What a step holds is checked again.
     HeldIsChecked,
     /// A row that another holds is written.

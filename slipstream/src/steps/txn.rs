@@ -4,6 +4,7 @@ use super::lanes::Lane;
 use super::queue::{Item, Queue, Receives};
 use super::seek::Seek;
 use super::shard::Hint;
+use super::sync::{Fault, planted};
 use super::value::Value;
 use crate::store::RowKey;
 use hashbrown::HashTable;
@@ -104,6 +105,16 @@ impl Txn {
     pub(super) fn written(&self, range: &Range<RowKey>) -> BTreeMap<RowKey, Option<Value>> {
         let within = self.touched.iter().filter(|touch| range.contains(&touch.row));
         within.filter_map(|touch| Some((touch.row.clone(), touch.write.clone()?))).collect()
+    }
+
+    /// Takes back what the step writes and sends. What it has read is kept, and with it the end stands or does not.
+    pub(crate) fn undo(&mut self) {
+        for touch in &mut self.touched {
+            touch.write = None;
+            touch.seen = touch.seen.filter(|_| !planted(Fault::Undone));
+        }
+        self.sent.clear();
+        self.seeks.clear();
     }
 
     /// Forgets what this run did; keeps what the next one holds.

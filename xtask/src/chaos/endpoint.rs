@@ -39,7 +39,7 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
     let first = server.never_read()?;
     server.wave(WAVE, &mut random)?;
     drop(first);
-    let before = server.gone(None)?;
+    let before = server.calm(|_| true)?;
     let alone = server.alone()?;
     let clients = if options.short { SHORT } else { LONG };
     let mut open = 0;
@@ -51,7 +51,7 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
         Ok(())
     })?;
     drop(stay);
-    let after = server.gone(Some(&before))?;
+    let after = server.calm(|counts| counts.at_most(&before))?;
     let alone = (alone + server.alone()?) / 2;
     let percent = beside * 100 / alone.max(1);
     println!(
@@ -60,7 +60,7 @@ pub(super) fn run(builds: Builds, options: &mut Options) -> Result<Verdict> {
          {percent} %",
         before.open, after.open, before.files, after.files, before.tasks, after.tasks, before.kib, after.kib
     );
-    let is_gone = after.is_as(&before) && after.kib <= before.kib + KEPT_KIB;
+    let is_gone = after.at_most(&before) && after.kib <= before.kib + KEPT_KIB;
     Ok(Verdict::of(is_gone && open > STAY && percent >= LEAST_PERCENT))
 }
 
@@ -74,8 +74,9 @@ struct Counts {
 }
 
 impl Counts {
-    fn is_as(&self, before: &Counts) -> bool {
-        (self.open, self.tasks, self.files) == (before.open, before.tasks, before.files)
+    /// Not one more than there: what the server's start still had open may be gone.
+    fn at_most(&self, before: &Counts) -> bool {
+        self.open <= before.open && self.tasks <= before.tasks && self.files <= before.files
     }
 }
 
@@ -147,18 +148,20 @@ impl Server {
         })
     }
 
-    /// What there is once the clients are gone: as much as before, or what is still there after a while.
-    fn gone(&self, before: Option<&Counts>) -> Result<Counts> {
+    /// What there is once it neither changes nor lacks what is awaited, or what is still there after a while.
+    fn calm(&self, is_awaited: impl Fn(&Counts) -> bool) -> Result<Counts> {
         let begun = Instant::now();
+        let mut last = self.counts()?;
         let mut calm = 0;
         loop {
             std::thread::sleep(Duration::from_millis(50));
             let counts = self.counts()?;
-            let is_gone = before.map_or(counts.open == 0, |before| counts.is_as(before));
-            calm = if is_gone { calm + 1 } else { 0 };
+            let is_same = counts.at_most(&last) && last.at_most(&counts);
+            calm = if is_same && counts.open == 0 && is_awaited(&counts) { calm + 1 } else { 0 };
             if calm == 5 || begun.elapsed() > PATIENCE {
                 return Ok(counts);
             }
+            last = counts;
         }
     }
 

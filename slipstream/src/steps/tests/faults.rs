@@ -44,6 +44,7 @@ fn planted_faults_are_found() {
     }));
     let faults = [
         Fault::Freshness,
+        Fault::Undone,
         Fault::Holds,
         Fault::Saved,
         Fault::InHand,

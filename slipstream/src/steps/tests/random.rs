@@ -27,8 +27,21 @@ fn program() -> impl Strategy<Value = Program> {
             // A channel has a position of its own, and is no source that could be sought.
             let source = (takes.is_none() && !outside).then_some(source);
             let seeks = (seeks < 2).then_some((seeks, to));
-            let deletes = deletes == 0;
-            Program { reads, writes, deletes, holds, outputs, outside, yields, takes, sends, source, seeks }
+            let (deletes, undoes) = (deletes == 0, outputs == 1);
+            Program {
+                reads,
+                writes,
+                undoes,
+                deletes,
+                holds,
+                outputs,
+                outside,
+                yields,
+                takes,
+                sends,
+                source,
+                seeks,
+            }
         },
     )
 }

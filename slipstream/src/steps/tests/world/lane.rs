@@ -10,6 +10,8 @@ use crate::steps::value::{Place, Value};
 pub(in crate::steps::tests) struct Program {
     pub(in crate::steps::tests) reads: Vec<u8>,
     pub(in crate::steps::tests) writes: Vec<u8>,
+    /// Whether it first writes something else, and takes that back, as a call does that fails and is passed over.
+    pub(in crate::steps::tests) undoes: bool,
     /// Whether it deletes instead.
     pub(in crate::steps::tests) deletes: bool,
     /// Whether it holds what it touched before its end, as before a function is called as a sink.
@@ -174,6 +176,16 @@ impl World {
 
     fn write(&mut self, index: usize) {
         let actor = &mut self.actors[index];
+        if actor.program.undoes {
+            for key in actor.program.reads.iter().chain(&actor.program.writes) {
+                self.protocol.write(&mut actor.txn, row(*key), Some(Value::Bytes(b"undone".to_vec().into())));
+            }
+            for queue in &actor.program.sends {
+                let item = crate::steps::Item::Kept(b"undone".to_vec().into());
+                self.protocol.send(&mut actor.txn, self.queues[*queue as usize].queue.clone(), item);
+            }
+            actor.txn.undo();
+        }
         let made = made(actor.item, &actor.seen, actor.id, actor.done).to_be_bytes().to_vec();
         for key in &actor.program.writes {
             let value = (!actor.program.deletes).then(|| Value::Bytes(made.clone().into()));
