@@ -57,8 +57,8 @@ fn main() -> slipstream::Result<()> {
     if let Some(at) = args.iter().position(|arg| arg == "ours") {
         // For a profile: `cargo xtask bench count ours 3`.
         for run in 0..args[at + 1].parse()? {
-            let (took, _) = runtime.block_on(ours(&bench, &input, &format!("ours-{run}"), &set))?;
-            println!("ours: {:.0} a second", messages as f64 / took);
+            let run = runtime.block_on(ours(&bench, &input, &format!("ours-{run}"), &set))?;
+            println!("ours: {:.0} a second, {:.0} % idle", messages as f64 / run.took, 100.0 * run.idle);
         }
         return Ok(());
     }
@@ -68,7 +68,7 @@ fn main() -> slipstream::Result<()> {
             for pair in 0..3 {
                 let run = |who: &str, set| {
                     let who = format!("{name}-{value}-{who}-{pair}");
-                    runtime.block_on(ours(&bench, &input, &who, set)).map(|(took, _)| took)
+                    runtime.block_on(ours(&bench, &input, &who, set)).map(|run| run.took)
                 };
                 let default = run("default", &[])?;
                 ratios.push(default / run("changed", &[(name, value)])?);
@@ -77,27 +77,35 @@ fn main() -> slipstream::Result<()> {
         }
         return Ok(());
     }
-    let mut ratios = Vec::new();
+    let (mut ratios, mut rooms) = (Vec::new(), Vec::new());
     for pair in 0..pairs {
         let output = runtime.block_on(bench.topic(&format!("bare-{pair}")));
         let before = at_work();
-        let (bare, expected) = bare_loop(&bench, &input, &output, messages);
+        let bare = bare_loop(&bench, &input, &output, messages);
+        rooms.push(1.0 / (1.0 - bare.idle));
         let between = at_work();
-        let (took, counts) = runtime.block_on(ours(&bench, &input, &format!("ours-{pair}"), &set))?;
+        let ours = runtime.block_on(ours(&bench, &input, &format!("ours-{pair}"), &set))?;
         let cpu = [between - before, at_work() - between].map(|seconds| seconds * 1e6 / messages as f64);
-        assert_eq!(counts, expected, "both do the same work");
-        let rate = |took: f64| messages as f64 / took / 1000.0;
+        assert_eq!(ours.counts, bare.counts, "both do the same work");
+        let rate = |run: &Run| messages as f64 / run.took / 1000.0;
+        let ratio = bare.took / ours.took;
         println!(
-            "pair {pair}: loop {:.0} k/s and {:.1} us of processor a message, ours {:.0} k/s and {:.1} us, ratio {:.2}",
-            rate(bare),
+            "pair {pair}: loop {:.0} k/s, {:.1} us of processor a message, {:.0} % idle; ours {:.0} k/s, {:.1} us, {:.0} % \
+             idle; ratio {ratio:.2}",
+            rate(&bare),
             cpu[0],
-            rate(took),
+            100.0 * bare.idle,
+            rate(&ours),
             cpu[1],
-            bare / took
+            100.0 * ours.idle,
         );
-        ratios.push(bare / took);
+        ratios.push(ratio);
     }
     let median = median(&mut ratios);
+    println!(
+        "room: a client that costs no more than the loop could be {} times as fast on this machine, broker and all",
+        spread(&mut rooms)
+    );
     println!("count: ratio {}; to be {BAR}", spread(&mut ratios));
     // Beside whatever else the machine does one pair says little; a third of what is to be it says.
     if is_short && median < BAR / 3.0 {
@@ -112,6 +120,35 @@ fn at_work() -> f64 {
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks = |at: usize| fields[at].parse::<u64>().unwrap();
     (ticks(11) + ticks(12)) as f64 / 100.0
+}
+
+/// What a run took from its first message on, in seconds, and which part of it the machine was idle.
+struct Run {
+    took: f64,
+    idle: f64,
+    counts: Counts,
+}
+
+/// The moment of the first message, and what the whole machine, with the broker on it, had idled and run by then, in ticks.
+struct Began {
+    at: Instant,
+    idle: u64,
+    all: u64,
+}
+
+impl Began {
+    fn now() -> Self {
+        let stat = std::fs::read_to_string("/proc/stat").unwrap();
+        let ticks = stat.lines().next().unwrap().split_whitespace().skip(1);
+        let ticks: Vec<u64> = ticks.map(|ticks| ticks.parse().unwrap()).collect();
+        Began { at: Instant::now(), idle: ticks[3] + ticks[4], all: ticks.iter().take(8).sum() }
+    }
+
+    fn ended(&self, counts: Counts) -> Run {
+        let now = Began::now();
+        let idle = (now.idle - self.idle) as f64 / (now.all - self.all).max(1) as f64;
+        Run { took: (now.at - self.at).as_secs_f64(), idle, counts }
+    }
 }
 
 fn generate(bench: &Bench, topic: &str, messages: u64) {
@@ -146,7 +183,7 @@ struct Lent<'a> {
     user: &'a str,
 }
 
-fn bare_loop(bench: &Bench, input: &str, output: &str, messages: u64) -> (f64, Counts) {
+fn bare_loop(bench: &Bench, input: &str, output: &str, messages: u64) -> Run {
     let consumer = bench.consumer(
         input,
         Offset::Beginning,
@@ -168,7 +205,7 @@ fn bare_loop(bench: &Bench, input: &str, output: &str, messages: u64) -> (f64, C
     while done < messages {
         let Some(record) = consumer.poll(Duration::from_millis(100)) else { continue };
         let record = record.unwrap();
-        first.get_or_insert_with(Instant::now);
+        first.get_or_insert_with(Began::now);
         let event: Lent<'_> = serde_json::from_slice(record.payload().unwrap()).unwrap();
         let count = match counts.get_mut(event.user) {
             Some(count) => count,
@@ -182,15 +219,10 @@ fn bare_loop(bench: &Bench, input: &str, output: &str, messages: u64) -> (f64, C
         }
     }
     flush(&producer);
-    (first.unwrap().elapsed().as_secs_f64(), counts)
+    first.unwrap().ended(counts)
 }
 
-async fn ours(
-    bench: &Bench,
-    input: &str,
-    run: &str,
-    set: &[(&str, &str)],
-) -> slipstream::Result<(f64, Counts)> {
+async fn ours(bench: &Bench, input: &str, run: &str, set: &[(&str, &str)]) -> slipstream::Result<Run> {
     let output = bench.topic(run).await;
     let state = tempfile::tempdir()?;
     let config = Config::new()
@@ -202,13 +234,13 @@ async fn ours(
     let running = App::new().config(changed(config, set)).handler(count).start().await?;
     let first = loop {
         if running.report().handler("count").taken > 0 {
-            break Instant::now();
+            break Began::now();
         }
         tokio::time::sleep(millis(1)).await;
     };
     running.wait().await?;
-    let took = first.elapsed().as_secs_f64();
+    let run = first.ended(Counts::new());
     running.assert_conserved();
     let counts = running.enter(|| COUNTS.iter().collect::<Result<Counts>>())?;
-    Ok((took, counts))
+    Ok(Run { counts, ..run })
 }
