@@ -230,10 +230,12 @@ fn main() -> slipstream::Result<()> {
             let ours = runtime.block_on(timed(app(&dir).handler(count)));
             ratios.add(bare, ours);
             if many == 500_000 {
-                // Both are opened anew: what is read is not in memory.
+                // Both are opened anew each time: what is read is not in memory.
                 drop(db);
                 let db = sled_at(&bare_dir);
                 gets.add(bare_look(&db), runtime.block_on(timed(app(&dir).handler(look))));
+                drop(db);
+                let db = sled_at(&bare_dir);
                 scans.add(bare_scan(&db), runtime.block_on(scan(&dir)));
             }
         }
