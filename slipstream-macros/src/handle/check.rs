@@ -262,18 +262,46 @@ fn element(expr: Expr, what: &str, home: Span, diag: &mut Diag) -> Option<Elemen
         _ => Kind::Made,
     };
     let name = match &expr {
+        Expr::Call(call) if what == "pipe" => {
+            let name = called(call).unwrap_or_else(|| what.to_owned());
+            waits_for_nothing(call, &name, diag);
+            name
+        }
         Expr::Path(path) => {
             path.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default()
         }
-        Expr::Call(call) => match &*call.func {
-            Expr::Path(path) => {
-                path.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default()
-            }
-            _ => what.to_owned(),
-        },
+        Expr::Call(call) => called(call).unwrap_or_else(|| what.to_owned()),
         _ => what.to_owned(),
     };
     Some(Element { expr, kind, span, name })
+}
+
+/// The last part of a called function's name.
+fn called(call: &syn::ExprCall) -> Option<String> {
+    let Expr::Path(path) = &*call.func else { return None };
+    Some(path.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default())
+}
+
+/// The pipes of ours whose closures say at once what comes of a message: what an async one returns is a future, which
+/// nobody would wait for.
+const AT_ONCE: [&str; 5] = ["map", "filter", "filter_map", "scan", "take_while"];
+
+fn waits_for_nothing(call: &syn::ExprCall, name: &str, diag: &mut Diag) {
+    if !AT_ONCE.contains(&name) {
+        return;
+    }
+    let closures = call.args.iter().filter_map(|arg| match arg {
+        Expr::Closure(closure) => closure.asyncness,
+        _ => None,
+    });
+    for asyncness in closures {
+        diag.at(
+            &asyncness,
+            format!(
+                "the closure of `{name}` is not async: await in the handler, or in a function from a stream to a stream"
+            ),
+        );
+    }
 }
 
 fn can_be_sink(sink: &Element, diag: &mut Diag) {

@@ -233,7 +233,8 @@ asides! {
 #[diagnostic::on_unimplemented(
     message = "a handler of this source cannot take a `&{A}`",
     label = "the source yields `{Self}`",
-    note = "by `&` it takes the message itself; of a topic the value or the `Record`, and `(key, value)` by value"
+    note = "by `&` it takes the message itself; of a topic the value or the `Record`, and `(key, value)` by value; what \
+            `App::state` was given is a `State<T>`"
 )]
 pub trait View<A: ?Sized, M> {
     /// The part that is looked at.
