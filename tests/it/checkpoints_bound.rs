@@ -4,6 +4,7 @@ use super::common::{LONG, within};
 use slipstream::prelude::*;
 use slipstream::testing::{self, Broker, Input, Output, stopped_clock};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Reading {
@@ -509,4 +510,42 @@ async fn a_message_that_a_policy_passes_over_is_a_heartbeat_all_the_same() {
     fed(&app, &LEADER, reading(20)).await;
     assert_eq!(app.drain(&SEEN).unwrap(), [(20, Some(20), None), (20, None, None)]);
     app.assert_conserved();
+}
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_dependency_that_nobody_beats_for_is_warned_about() {
+    for is_bound in [false, true] {
+        let said = Said::default();
+        let writer = said.clone();
+        let shown = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let _heard = tracing::subscriber::set_default(shown);
+        let app = testing::app().handler(follow);
+        let app = if is_bound { app.handler(lead) } else { app };
+        let app = app.start().await.unwrap();
+        send(&app, &EVENTS, [5, 20]).await;
+        assert_eq!(
+            app.drain(&SEEN).unwrap(),
+            [(5, None, None), (20, Some(15), None)],
+            "it was as far as the first"
+        );
+        let said = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
+        assert!(said.contains("a dependency is down"), "{said}");
+        assert_eq!(said.contains("bind its handler by `before`"), !is_bound, "{said}");
+        app.abort();
+    }
 }

@@ -254,7 +254,17 @@ impl Checkpoint {
             }
         }
         for outage in fresh {
-            tracing::info!(checkpoint = self.name, dependency = outage.dependency(), "a dependency is down");
+            let dependency = outage.dependency();
+            if valve.has_beaters(dependency) {
+                tracing::info!(checkpoint = self.name, dependency, "a dependency is down");
+            } else {
+                tracing::warn!(
+                    checkpoint = self.name,
+                    dependency,
+                    "a dependency is down, and nothing in this app has sent a heartbeat of it: bind its handler by `before`, or \
+                     call `heartbeat` in it"
+                );
+            }
             report(&app.clock, self.on_downtime, outage).await;
         }
         Ok(downtime.if_any())

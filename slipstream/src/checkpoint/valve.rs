@@ -109,6 +109,11 @@ impl Valve {
         }
     }
 
+    /// Whether anybody is known to beat for a dependency.
+    pub(super) fn has_beaters(&self, dependency: &str) -> bool {
+        self.inner().beats.get(dependency).is_some_and(|beaters| !beaters.is_empty())
+    }
+
     /// Whether those who beat for a dependency have something in hand.
     pub(super) fn has_messages(&self, app: &Shared, dependency: &str) -> bool {
         let (report, inner) = (app.ledger.report(), self.inner());
