@@ -7,22 +7,14 @@ use futures_util::TryStreamExt as _;
 use reqwest::{Client, Response, Url};
 use slipstream::prelude::*;
 use sse_stream::{Sse, SseStream};
+use std::sync::OnceLock;
 
 const WIKIPEDIA: &str = "https://stream.wikimedia.org/v2/stream/recentchange";
 const FIRST_WAIT: Duration = millis(100);
 const LONGEST_WAIT: Duration = secs(30);
 
-/// The server: the first argument, or Wikipedia.
-fn address() -> Result<Url> {
-    let given = std::env::args().nth(1).unwrap_or_else(|| WIKIPEDIA.to_owned());
-    let url = Url::parse(&given).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
-    url.ok_or_else(|| Error::msg(format!("`{given}` is not a URL. Usage: source [http://.. | https://..]")))
-}
-
-/// Asked before anything runs: what cannot be connected to is not tried again and again.
-async fn has_an_address() -> Result<()> {
-    address().map(drop)
-}
+/// The server, as soon as `main` has read the command line.
+static SERVER: OnceLock<Url> = OnceLock::new();
 
 /// The events of a server, without gap or double for as long as it honours `Last-Event-ID`, also over a restart.
 fn changes(Resume(last_id): Resume<String>) -> impl Stream<Item = At<String, String>> {
@@ -51,7 +43,7 @@ fn changes(Resume(last_id): Resume<String>) -> impl Stream<Item = At<String, Str
 
 async fn connect(last_id: Option<&str>) -> Result<Response> {
     let client = Client::builder().user_agent("slipstream-example/0.1").build()?;
-    let request = client.get(address()?).header("Accept", "text/event-stream");
+    let request = client.get(SERVER.wait().clone()).header("Accept", "text/event-stream");
     let request = match last_id {
         Some(id) => request.header("Last-Event-ID", id),
         None => request,
@@ -71,8 +63,13 @@ fn milestone((n, _change): (u64, String)) -> Option<String> {
 }
 
 #[slipstream::main]
-async fn main(_url: Vec<String>) -> slipstream::Result<()> {
+async fn main(words: Vec<String>) -> slipstream::Result<()> {
+    let given = words.first().map_or(WIKIPEDIA, String::as_str);
+    let url = Url::parse(given).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
+    let usage = || Error::msg(format!("`{given}` is not a URL. Usage: source [http://.. | https://..]"));
+    let url = url.ok_or_else(usage)?;
+    SERVER.get_or_init(|| url);
     // Which of rustls' providers does the cryptography is the program's choice.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    App::collected().on_start(has_an_address).run().await
+    slipstream::run().await
 }
