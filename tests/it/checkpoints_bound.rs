@@ -3,8 +3,8 @@
 use super::common::{LONG, within};
 use slipstream::prelude::*;
 use slipstream::testing::{self, Broker, Input, Output, stopped_clock};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Reading {
