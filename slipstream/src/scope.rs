@@ -236,6 +236,28 @@ impl Shared {
         self.queues.write().unwrap_or_else(PoisonError::into_inner).insert(channel, queue);
     }
 
+    /// A handler takes no more messages. One that ends because the app drains is none of these.
+    pub(crate) fn leaves(&self, handler: &str) {
+        if !self.gates.is_draining() {
+            let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+            queues.values().for_each(|queue| queue.leave(handler));
+        }
+    }
+
+    /// Whether there may be room in a queue at some time.
+    ///
+    /// # Errors
+    /// If it is full, and who should make room takes no more.
+    pub(crate) fn may_have_room(&self, queue: &Queue) -> Result<()> {
+        let held = queue.held_by().filter(|_| !self.gates.is_draining());
+        let Some((name, handler)) = held else { return Ok(()) };
+        let text = format!(
+            "`{name}` is full, and stays so, since `{handler}`, which takes from it, has ended: if it has a pipe that ends, let \
+             it leave messages out instead"
+        );
+        Err(Error::new(ErrorKind::Misuse, text))
+    }
+
     /// Adds a handler to those that are asked what their pipes keep.
     pub(crate) fn asks(&self, kept_by_pipes: Box<dyn Fn() -> u64 + Send + Sync>) {
         self.kept_by_pipes.lock().unwrap_or_else(PoisonError::into_inner).push(kept_by_pipes);

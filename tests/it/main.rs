@@ -25,6 +25,7 @@ mod foreign;
 mod lanes;
 mod lifecycle;
 mod moves;
+mod original;
 mod pauses;
 mod pipes;
 mod policy;

@@ -215,6 +215,7 @@ impl App {
 
     /// Runs when all handlers have ended well, and what they wrote is committed. What it writes into caches is committed
     /// after it; the topics take nothing any more once it has ended. A drain's `shutdown.timeout.ms` holds for it too.
+    /// Several run one after another, as they were given, also when one fails; the first error is the app's.
     ///
     /// ```
     /// # slipstream::doc_test(async {

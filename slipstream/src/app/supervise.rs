@@ -307,11 +307,19 @@ async fn finish(
     if hooks.is_empty() {
         return Ok(());
     }
+    let mut done = Ok(());
     for hook in hooks {
         let inside = Current { app: app.clone(), step: None };
-        caught("a hook of `on_stop`", scope::enter(inside, async { hook().await })).await?;
+        let hooked = caught("a hook of `on_stop`", scope::enter(inside, async { hook().await })).await;
+        // The others run all the same: what they let go of is not that one's.
+        match hooked {
+            Err(error) if done.is_ok() => done = Err(error),
+            Err(error) => tracing::error!(%error, "one more hook has failed"),
+            Ok(()) => {}
+        }
     }
-    in_time(limit, last_commit(&app)).await
+    let committed = in_time(limit, last_commit(&app)).await;
+    done.and(committed)
 }
 
 async fn last_commit(app: &Arc<Shared>) -> Result<()> {

@@ -249,7 +249,8 @@ where
         })
     }
 
-    /// Makes a new value out of the old one, and returns it; exact also from outside of a handler.
+    /// Makes a new value out of the old one, and returns it; exact also from outside of a handler, where `make`
+    /// is called again when another was faster. It may change other keys, and not its own.
     ///
     /// ```
     /// # slipstream::doc_test(async {
@@ -265,7 +266,8 @@ where
     /// ```
     ///
     /// # Errors
-    /// As [`get`](Cache::get) and [`put`](Cache::put).
+    /// As [`get`](Cache::get) and [`put`](Cache::put); outside of a handler, if its key is changed again and again for 5 s
+    /// before it has ended.
     pub fn update<Q: KeyOf<K> + ?Sized>(&self, key: &Q, mut make: impl FnMut(Option<V>) -> V) -> Result<V> {
         self.with(|current| {
             let (app, state) = (&current.app, &current.app.state);

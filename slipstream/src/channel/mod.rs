@@ -137,7 +137,7 @@ impl<T: Send + 'static> Channel<T> {
     /// # Errors
     /// Outside of an app; if no handler of the app takes from the channel; if the item cannot be encoded; in a handler, if
     /// the channel is full twice over and the handler does not wait for room: it takes from the channel itself, or does not
-    /// name it among its sinks.
+    /// name it among its sinks; if it is full and a handler that takes from it has ended.
     ///
     /// # Cancel safety
     /// An item whose sending was dropped while it waited for room was not sent.
@@ -152,6 +152,7 @@ impl<T: Send + 'static> Channel<T> {
             }
             None => {
                 while !app.state.has_room_in(&queue) {
+                    app.may_have_room(&queue)?;
                     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
                 }
                 let mut item = Some(item);

@@ -94,6 +94,7 @@ pub(crate) fn no_value() -> Error {
 }
 
 /// JSON, by serde. In a topic `null` is a record without a value, so that `None` of a `Topic<_, Option<V>>` is a tombstone.
+/// It has no NaN and no infinities: a value that is one is an error, and within a value they become `null`.
 ///
 /// ```
 /// use slipstream::{Codec, Json};
@@ -104,14 +105,26 @@ pub enum Json {}
 /// How JSON says that there is nothing.
 const NULL: &[u8] = b"null";
 
+/// `null` is also what serde_json makes of a float that is no number: then it would be a tombstone, or could not be read.
+fn not_lost<T: DeserializeOwned>(written: &[u8]) -> Result<(), BoxError> {
+    if written == NULL && serde_json::from_slice::<T>(NULL).is_err() {
+        return Err("JSON has only `null` for it, which is no such value".into());
+    }
+    Ok(())
+}
+
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
     fn encode(value: &T) -> Result<Bytes, BoxError> {
-        Ok(serde_json::to_vec(value)?.into())
+        let bytes = serde_json::to_vec(value)?;
+        not_lost::<T>(&bytes)?;
+        Ok(bytes.into())
     }
 
     fn encode_into(value: &T, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        Ok(serde_json::to_writer(out, value)?)
+        let start = out.len();
+        serde_json::to_writer(&mut *out, value)?;
+        not_lost::<T>(&out[start..])
     }
 
     fn decode(bytes: &[u8]) -> Result<T, BoxError> {

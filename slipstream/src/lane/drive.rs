@@ -22,7 +22,10 @@ where
         let done = poll_fn(|cx| poll_guarded(running.as_mut(), &step, &mut timer, cx)).await;
         drop(running);
         let docked = dock.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (Err(interrupt), Some(docked)) = (done, docked) else { return Ok(()) };
+        let (Err(interrupt), Some(docked)) = (done, docked) else {
+            step.app().leaves(&step.about().name);
+            return Ok(());
+        };
         work = docked;
         if matches!(interrupt, Interrupt::Drained) {
             work.step.cut_short(work.count());

@@ -153,15 +153,21 @@ fn has_room(step: &Step) -> bool {
 
 /// After a yield: waits for room for the next one.
 pub(crate) async fn room_for_more(step: &Step) {
-    if step.about().stateful.load(Relaxed) && !has_room(step) {
-        // It has no error to report; the lane's own wait has none either.
-        let _ = room(step.clone()).await;
+    if step.about().stateful.load(Relaxed)
+        && !has_room(step)
+        && let Err(error) = room(step.clone()).await
+    {
+        step.app().fail(error);
     }
 }
 
 async fn room(step: Step) -> Result<()> {
     step.app().state.room().await;
     while !has_room(&step) {
+        let app = step.app();
+        let full =
+            step.about().fills.get().into_iter().flatten().filter(|queue| !app.state.has_room_in(queue));
+        full.into_iter().try_for_each(|queue| app.may_have_room(queue))?;
         // Acknowledgements come from the client's thread, many at once; a millisecond of them is plenty.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

@@ -1,6 +1,7 @@
 //! Items on their way between handlers. What the receiving steps have not ended at a cut is part of it: an item that was
 //! sent and done within one generation costs the store nothing.
 
+use super::place;
 use super::sync::{Fault, Mutex, MutexGuard, PoisonError, planted};
 use super::value::Value;
 use crate::store::{self, RowKey, RowValue};
@@ -36,6 +37,8 @@ struct Inner {
     next: i64,
     /// How far each consumer was when it was last seen.
     places: Vec<i64>,
+    /// Which consumers take no more; they keep their places.
+    left: Vec<bool>,
     /// What all consumers are done with.
     done: i64,
     /// The items that have rows in the store, or in the cut that is being written.
@@ -94,11 +97,12 @@ impl Queue {
         let first = items.front().map_or(done, |(number, _)| *number);
         let next = items.back().map_or(done, |(number, _)| number + 1).max(done);
         let mut inner = self.inner();
-        let wakers = std::mem::take(&mut inner.wakers);
+        let (wakers, left) = (std::mem::take(&mut inner.wakers), vec![false; places.len()]);
         *inner = Inner {
             items,
             next,
             places,
+            left,
             done: done.max(first),
             stored: first..next,
             received: 0,
@@ -167,10 +171,25 @@ impl Queue {
         self.inner().done
     }
 
-    /// Whether its reader has been given all that was ever sent, and has asked for more.
+    /// Whether its reader has been given all that was ever sent, and has asked for more, or nobody takes any more.
     pub(crate) fn is_read(&self) -> bool {
         let inner = self.inner();
-        inner.read >= inner.next
+        inner.read >= inner.next || (!inner.left.is_empty() && inner.left.iter().all(|left| *left))
+    }
+
+    /// A handler takes no more, though more may come: its pipe has ended.
+    pub(crate) fn leave(&self, handler: &str) {
+        let is_its = |row: &RowKey| place::read_by(row).is_some_and(|(_, reader)| reader == handler);
+        let mut inner = self.inner();
+        self.readers.iter().zip(&mut inner.left).for_each(|(row, left)| *left |= is_its(row));
+    }
+
+    /// Its name, and who takes no more of it and is the last, so that there will be no more room than there is.
+    pub(crate) fn held_by(&self) -> Option<(String, String)> {
+        let inner = self.inner();
+        let last =
+            inner.left.iter().zip(&inner.places).position(|(left, place)| *left && *place <= inner.done)?;
+        place::read_by(self.readers.get(last)?)
     }
 
     /// How many items are not done.

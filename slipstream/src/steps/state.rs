@@ -259,11 +259,12 @@ impl State {
         let only = Handle::try_current()
             .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread);
         let started = std::time::Instant::now();
+        let is_late = || started.elapsed() > PATIENCE;
         loop {
-            if let Some(value) = self.try_outside(&mut run)? {
+            if let Some(value) = self.try_outside(&mut run, &is_late)? {
                 return Ok(value);
             }
-            if only || started.elapsed() > PATIENCE {
+            if only || is_late() {
                 return Err(Error::new(
                     ErrorKind::Misuse,
                     "the key is held by a step that has not ended: write it from a handler instead",
@@ -276,7 +277,7 @@ impl State {
     /// The same for who has no hurry: it waits for a step that holds what it touches, however long that takes.
     pub(crate) async fn outside_in_time<T>(&self, mut run: impl FnMut(&mut Txn) -> Result<T>) -> Result<T> {
         loop {
-            if let Some(value) = self.try_outside(&mut run)? {
+            if let Some(value) = self.try_outside(&mut run, &|| false)? {
                 return Ok(value);
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -284,19 +285,35 @@ impl State {
     }
 
     /// `None` if a step that has not ended is in its way.
-    fn try_outside<T>(&self, run: &mut impl FnMut(&mut Txn) -> Result<T>) -> Result<Option<T>> {
+    fn try_outside<T>(
+        &self,
+        run: &mut impl FnMut(&mut Txn) -> Result<T>,
+        is_late: &impl Fn() -> bool,
+    ) -> Result<Option<T>> {
+        /// So often others may come first, however slow it is.
+        const OFTEN: u32 = 100;
         let mut txn = self.protocol.begin_outside();
+        let mut tries = 0_u32;
         loop {
+            tries = tries.saturating_add(1);
             let value = run(&mut txn)?;
             let ended = self.attempt(&mut txn, 0)?;
             self.tell(ended.wakes);
             match ended.outcome {
                 Outcome::Done => return Ok(Some(value)),
-                Outcome::Stale | Outcome::Superseded | Outcome::Unknown => {}
                 Outcome::Blocked => {
                     self.protocol.abandon(&mut txn);
                     return Ok(None);
                 }
+                Outcome::Stale if tries > OFTEN && is_late() => {
+                    self.protocol.abandon(&mut txn);
+                    return Err(Error::new(
+                        ErrorKind::Misuse,
+                        "what a new value is made of was changed before it was made, again and again for 5 s: an `update` \
+                         that changes its own key can never end",
+                    ));
+                }
+                Outcome::Stale | Outcome::Superseded | Outcome::Unknown => {}
             }
         }
     }
