@@ -25,7 +25,7 @@ mod txn;
 mod value;
 
 pub(crate) use lanes::Pending;
-pub(crate) use place::{INDEXES, RESERVED, parse_place, place_row, resume_row};
+pub(crate) use place::{INDEXES, RESERVED, parse_place, place_row, read_by, resume_row};
 pub(crate) use queue::{Item, Queue, Receives};
 pub(crate) use scan::{Scan, after};
 pub(crate) use seek::Goal;

@@ -49,7 +49,7 @@ pub(crate) fn parse_place(name: &str) -> Option<(&str, u32)> {
 }
 
 /// The source of a position, and its handler, whichever lane of it has the position.
-pub(super) fn read_by(row: &RowKey) -> Option<(String, String)> {
+pub(crate) fn read_by(row: &RowKey) -> Option<(String, String)> {
     let name = name(row)?;
     let (source, handler) = name.rsplit_once('/')?.0.rsplit_once('/')?;
     Some((source.to_owned(), handler.split('#').next()?.to_owned()))

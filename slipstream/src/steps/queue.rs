@@ -1,9 +1,9 @@
 //! Items on their way between handlers. What the receiving steps have not ended at a cut is part of it: an item that was
 //! sent and done within one generation costs the store nothing.
 
-use super::place;
 use super::sync::{Fault, Mutex, MutexGuard, PoisonError, planted};
 use super::value::Value;
+use crate::steps::read_by;
 use crate::store::{self, RowKey, RowValue};
 use std::any::Any;
 use std::collections::VecDeque;
@@ -179,7 +179,7 @@ impl Queue {
 
     /// A handler takes no more, though more may come: its pipe has ended.
     pub(crate) fn leave(&self, handler: &str) {
-        let is_its = |row: &RowKey| place::read_by(row).is_some_and(|(_, reader)| reader == handler);
+        let is_its = |row: &RowKey| read_by(row).is_some_and(|(_, reader)| reader == handler);
         let mut inner = self.inner();
         self.readers.iter().zip(&mut inner.left).for_each(|(row, left)| *left |= is_its(row));
     }
@@ -189,7 +189,7 @@ impl Queue {
         let inner = self.inner();
         let last =
             inner.left.iter().zip(&inner.places).position(|(left, place)| *left && *place <= inner.done)?;
-        place::read_by(self.readers.get(last)?)
+        read_by(self.readers.get(last)?)
     }
 
     /// How many items are not done.
