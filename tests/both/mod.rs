@@ -9,8 +9,9 @@ use slipstream::prelude::*;
 
 /// The topics of these tests, by their names in the program.
 #[allow(dead_code)] // only a broker's need names of their own
-pub(crate) const TOPICS: [&str; 9] = [
+pub(crate) const TOPICS: [&str; 10] = [
     "from-offsets",
+    "from-the-latest",
     "from-nowhere",
     "sent-unnamed",
     "parted",
@@ -30,6 +31,7 @@ macro_rules! over {
         $crate::both::over!(
             $place;
             start, an_offset_is_where_reading_starts_once;
+            start, who_began_at_the_latest_and_has_seen_nothing_goes_on_there;
             partitions, each_partition_has_a_lane_and_a_pipe_of_its_own;
             partitions, a_partitions_pipe_holds_only_its_own_position_back;
             partitions, lanes_of_partitions_are_exact_over_aborts;

@@ -45,3 +45,23 @@ pub(crate) async fn an_offset_is_where_reading_starts_once(place: Place) {
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("of its 2 partitions 2 is not there"), "{error}");
 }
+
+static LATE: Topic<String, u64> = Topic::new("from-the-latest").partitions(2).until_end();
+static SEEN_LATE: Output<u64> = Output::new("seen from the latest");
+
+#[handle(source = LATE, sink = [SEEN_LATE])]
+fn read_late(n: u64) -> u64 {
+    n
+}
+
+async fn send_late(place: &Place, n: u64) {
+    outside(place, async { LATE.send(("key".to_owned(), n)).await.map(drop) }).await;
+}
+
+/// What comes while it is down is not before its beginning.
+pub(crate) async fn who_began_at_the_latest_and_has_seen_nothing_goes_on_there(place: Place) {
+    send_late(&place, 1).await;
+    assert_eq!(ended(place().handler(read_late)).await.drain(&SEEN_LATE).unwrap(), [0; 0]);
+    send_late(&place, 2).await;
+    assert_eq!(ended(place().handler(read_late)).await.drain(&SEEN_LATE).unwrap(), [2]);
+}

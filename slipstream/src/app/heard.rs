@@ -5,7 +5,7 @@
 //! Where nothing is stored the log goes by the group, and by the topic's start.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Hears, Told};
+use crate::log::{Hears, Mark, Told};
 use crate::scope::Shared;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ fn hear(shared: &Shared, source: &str, keeps: bool, told: &[Told]) -> Result<()>
     // Also a cache that is written in the midst of a handler, which does not say so.
     let may_keep = keeps || shared.state.has_caches()?;
     let (mut missing, mut stale) = (Vec::new(), Vec::new());
-    for Told { partition, offset, by } in told {
+    for Told { partition, offset, by } in told.iter().filter(|told| told.by != Some(Mark::BEGINNING)) {
         // Where the group is further by a commit of ours, a seek has gone back since, or is about to be told.
         let is_ours = by.is_some_and(|by| shared.state.has_made(by));
         match shared.least_place(source, *partition)? {
@@ -64,7 +64,6 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::config::Config;
-    use crate::log::Mark;
     use crate::steps::State;
     use crate::store::{Budget, Store};
 

@@ -95,7 +95,8 @@ impl<T> Channel<T> {
         Channel { name, slot: Slot::new(), capacity: CAPACITY, codec: None }
     }
 
-    /// How many items there is room for; one step may overshoot.
+    /// How many items there is room for; one step may overshoot. More than what a pipe behind it holds, as `chunks(n)` does:
+    /// a channel that is full of that waits for ever.
     #[must_use]
     pub const fn capacity(mut self, items: usize) -> Self {
         self.capacity = if items == 0 { 1 } else { items };

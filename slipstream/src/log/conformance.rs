@@ -207,7 +207,8 @@ fn starts(open: Open<'_>) {
     reading.until_ends(&ends);
     client.commit(&[GroupOffset { topic: topic.clone(), partition: 0, offset: 3, by: None }]);
     close(&client);
-    assert_eq!(read_from(Origin::At(5_000), &group, |_| None, &ends), "0:7 1:6");
+    // In the other partitions it has begun as well, behind their latest.
+    assert_eq!(read_from(Origin::At(5_000), &group, |_| None, &ends), "0:7");
     // What comes after the question is read, though nothing was there at the time.
     let mut late = read(&log, &name("group"), &topic, Origin::At(99_000));
     late.until_ends(&ends);

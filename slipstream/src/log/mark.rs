@@ -10,6 +10,9 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
+    /// Of a group that begins somewhere: what is before that is nobody's.
+    pub(crate) const BEGINNING: Mark = Mark { instance: 0, sequence: 0 };
+
     /// Reads it; `None` if somebody else wrote it, or nobody.
     #[cfg_attr(not(feature = "kafka"), allow(dead_code))] // in memory it is kept as it is
     pub(crate) fn parse(metadata: &str) -> Option<Mark> {

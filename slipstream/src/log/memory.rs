@@ -4,7 +4,7 @@
 //! not depend on when it was woken.
 
 use super::{
-    Ack, Delivery, GroupOffset, Incoming, Log, Outgoing, Position, Start, Subscription, Told, Written,
+    Ack, Delivery, GroupOffset, Incoming, Log, Mark, Outgoing, Position, Start, Subscription, Told, Written,
     check_bounds, partitioner,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -394,6 +394,12 @@ impl Cursor {
                 Start::At(time) => shared.lock().since(&reader.topic, partition, time).unwrap_or(end),
             });
             check_bounds(&reader.topic, partition, start, (0, end))?;
+            if wanted.is_none() && subscription.origin.of(partition).moves() {
+                let begun = Told { partition, offset: start, by: Some(Mark::BEGINNING) };
+                let mut state = shared.lock();
+                let committed = state.committed.entry(reader.group.clone()).or_default();
+                committed.insert((reader.topic.clone(), partition), begun);
+            }
             next.push(start);
             epochs.push(known.epoch);
         }

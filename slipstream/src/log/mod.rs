@@ -136,6 +136,13 @@ impl Origin {
     }
 }
 
+impl Start {
+    /// Whether it would be another place at another time, so that a group that has begun there must be told.
+    fn moves(&self) -> bool {
+        matches!(self, Start::Latest | Start::At(_))
+    }
+}
+
 /// Where a reader starts in one partition.
 enum Start {
     Earliest,

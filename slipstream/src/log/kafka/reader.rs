@@ -162,16 +162,16 @@ impl Reader {
                     }
                     all.push(offsets);
                 }
-                let mut starts = TopicPartitionList::new();
-                for (topic, offsets) in self.topics.iter_mut().zip(all) {
-                    let offsets = match offsets {
-                        Ok(offsets) => offsets.unwrap_or_default(),
+                let (mut starts, mut new) = (TopicPartitionList::new(), Vec::new());
+                for (topic, begins) in self.topics.iter_mut().zip(all) {
+                    let begins = match begins {
+                        Ok(begins) => begins.unwrap_or_default(),
                         Err(error) => {
                             topic.backlog.push(Delivery::Failed(error));
                             continue;
                         }
                     };
-                    for (&partition, Known { offset, .. }) in &offsets {
+                    for (&partition, Known { offset, .. }) in &begins.all {
                         let offset = offset.unwrap_or_default();
                         self.parting.begins(&topic.start.topic, partition, offset);
                         // An offset that was checked is representable.
@@ -181,11 +181,13 @@ impl Reader {
                             Offset::Offset(offset),
                         );
                     }
-                    topic.table.assign(&offsets);
+                    topic.table.assign(&begins.all);
                     topic.tell_ours();
+                    new.extend(begins.new);
                 }
                 self.client.context().voice.up();
                 self.answer(take_up(&self.client, &starts));
+                self.commit(&new);
             }
         }
         None

@@ -4,7 +4,9 @@ use super::admin::{Admin, is_away};
 use super::marks::marks;
 use super::number::number;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Hears, Known, Mark, Origin, Position, Start as Begin, Subscription, Told, check_bounds};
+use crate::log::{
+    GroupOffset, Hears, Known, Mark, Origin, Position, Start as Begin, Subscription, Told, check_bounds,
+};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -19,6 +21,15 @@ struct Answer {
     bounds: (i64, i64),
     /// Where the records of the asked time begin, if that is where to start.
     since: Option<i64>,
+}
+
+/// Where a consumer begins.
+#[derive(Default)]
+pub(super) struct Begins {
+    /// The offset to read first, by partition, each of them one that the log holds.
+    pub(super) all: BTreeMap<u32, Known>,
+    /// Those of them that are a start which moves. The group is told: it has begun there, also if nothing comes for long.
+    pub(super) new: Vec<GroupOffset>,
 }
 
 /// Part of a subscription: how to find the start of a partition.
@@ -48,14 +59,13 @@ impl Start {
         })
     }
 
-    /// The offset to read first, by partition, each of them one that the log holds; `None` if the broker is away, and is to be
-    /// asked again.
+    /// Where to begin; `None` if the broker is away, and is to be asked again.
     pub(super) fn offsets<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         partitions: &[u32],
         deadline: Instant,
-    ) -> Result<Option<BTreeMap<u32, Known>>> {
+    ) -> Result<Option<Begins>> {
         match self.ask(consumer, partitions, deadline) {
             Ok(answers) => self.judge(answers).map(Some),
             Err(error) if is_away(&error) => Ok(None),
@@ -122,9 +132,9 @@ impl Start {
         Ok(since.map(|found| found.error().map(|()| found.offset())).transpose()?.and_then(offset))
     }
 
-    fn judge(&self, answers: Vec<Answer>) -> Result<BTreeMap<u32, Known>> {
+    fn judge(&self, answers: Vec<Answer>) -> Result<Begins> {
         let topic = &self.topic;
-        let mut starts = BTreeMap::new();
+        let mut begins = Begins::default();
         let told: Vec<Told> = answers.iter().filter_map(|answer| answer.group).collect();
         (self.hears)(&told)?;
         for Answer { partition, group, bounds: (low, high), since } in answers {
@@ -140,9 +150,13 @@ impl Start {
                 (None, Begin::At(_)) => since.unwrap_or(high),
             };
             check_bounds(topic, partition, start, (low, high))?;
-            starts.insert(partition, Known { offset: Some(start), ..known });
+            if known.offset.or(group).is_none() && self.origin.of(partition).moves() {
+                let by = Some(Mark::BEGINNING);
+                begins.new.push(GroupOffset { topic: topic.clone(), partition, offset: start, by });
+            }
+            begins.all.insert(partition, Known { offset: Some(start), ..known });
         }
-        Ok(starts)
+        Ok(begins)
     }
 }
 
