@@ -296,24 +296,34 @@ fn in_threes(readings: &[Reading], downtime: Downtime) -> (Vec<i64>, bool) {
     (readings.iter().map(|reading| reading.seconds).collect(), downtime.is_any())
 }
 
+#[handle(source = EVENTS, pipe = [values, chunks(3)], after = [ONE], sink = [WHOLE], concurrency = 2, key = |_| 0,
+         time = |readings| when(&readings[readings.len() - 1]))]
+fn in_threes_by_key(readings: &[Reading], downtime: Downtime) -> (Vec<i64>, bool) {
+    (readings.iter().map(|reading| reading.seconds).collect(), downtime.is_any())
+}
+
 #[tokio::test]
 async fn what_a_pipe_has_gathered_comes_again_whole() {
-    let app = testing::app().clock(stopped_clock()).handler(lead).handler(in_threes).start().await.unwrap();
-    fed(&app, &LEADER, reading(0)).await;
-    send(&app, &EVENTS, [9, 10, 11]).await;
-    fed(&app, &LEADER, reading(11)).await;
-    send(&app, &EVENTS, [12, 13, 14, 30, 31, 32]).await;
-    fed(&app, &LEADER, reading(32)).await;
-    let (first, last) = (vec![9, 10, 11], vec![30, 31, 32]);
-    let all = [
-        (first.clone(), true),
-        (first, false),
-        (vec![12, 13, 14], false),
-        (last.clone(), true),
-        (last, false),
-    ];
-    assert_eq!(app.drain(&WHOLE).unwrap(), all);
-    app.assert_conserved();
+    for by_key in [false, true] {
+        let app = testing::app().clock(stopped_clock()).handler(lead);
+        let app = if by_key { app.handler(in_threes_by_key) } else { app.handler(in_threes) };
+        let app = app.start().await.unwrap();
+        fed(&app, &LEADER, reading(0)).await;
+        send(&app, &EVENTS, [9, 10, 11]).await;
+        fed(&app, &LEADER, reading(11)).await;
+        send(&app, &EVENTS, [12, 13, 14, 30, 31, 32]).await;
+        fed(&app, &LEADER, reading(32)).await;
+        let (first, last) = (vec![9, 10, 11], vec![30, 31, 32]);
+        let all = [
+            (first.clone(), true),
+            (first, false),
+            (vec![12, 13, 14], false),
+            (last.clone(), true),
+            (last, false),
+        ];
+        assert_eq!(app.drain(&WHOLE).unwrap(), all);
+        app.assert_conserved();
+    }
 }
 
 #[handle(source = SIDES, after = [ONE], time = |side: &(bool, i64)| time(side.1))]

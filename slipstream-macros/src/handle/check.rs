@@ -138,7 +138,12 @@ fn arguments(function: &Fn, home: Span, diag: &mut Diag) -> Vec<Argument> {
             diag.at(&input.ty, "a handler's arguments have written types: it is generic by `impl ..`");
             continue;
         }
-        let (ty, by) = match &*input.ty {
+        let mut written = &*input.ty;
+        // What a macro of the user's was given as a type stands in a group that nobody sees.
+        while let Type::Group(group) = written {
+            written = &group.elem;
+        }
+        let (ty, by) = match written {
             Type::Reference(reference) if reference.mutability.is_some() => {
                 diag.at(&input.ty, "a message is taken by value or by `&`, not by `&mut`");
                 continue;

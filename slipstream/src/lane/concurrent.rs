@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::pulled::{At, Traced};
-use crate::step::{Interrupt, Stage, Step};
+use crate::step::{Handed, Interrupt, Stage, Step};
 use futures_core::Stream;
 use futures_util::FutureExt as _;
 use std::future::Future;
@@ -30,8 +30,8 @@ const ROUND: u32 = 256;
 /// How long nothing comes before it is looked anyway: a channel has room only when all lanes are past an item.
 const QUIET: Duration = Duration::from_millis(2);
 
-/// A message, the positions that it is behind, and its number.
-type Parcel<T, D> = (Traced<T, D>, Vec<At>, u64);
+/// A message, what it was made of, and its number.
+type Parcel<T, D> = (Traced<T, D>, Option<Handed>, u64);
 
 /// The messages of one of the lanes, as the dispatcher hands them over.
 pub struct Work<T, D> {
@@ -59,10 +59,12 @@ impl<T, D> Stream for Work<T, D> {
         if self.gate.is_held(cx) {
             return Poll::Pending;
         }
-        let Some((traced, ats, number)) = ready!(self.queue.poll_recv(cx)) else { return Poll::Ready(None) };
+        let Some((traced, handed, number)) = ready!(self.queue.poll_recv(cx)) else {
+            return Poll::Ready(None);
+        };
         self.busy = true;
         self.step.set_number(number);
-        if !self.step.take_over(&ats) {
+        if !self.step.take_over(handed.as_ref()) {
             // Done before the app was last stopped.
             self.step.counts().taken.sub_shared(traced.count.into());
             cx.waker().wake_by_ref();
@@ -196,11 +198,11 @@ where
             Err(Interrupt::Failed(error)) => return crew.fail(step.stopped(Stage::Pipe, error)).await,
             Err(Interrupt::Stale | Interrupt::Superseded | Interrupt::Drained) => continue, // taking reads nothing, and ends no step
         };
-        let ats = step.hand_over();
-        for at in &ats {
+        let handed = step.hand_over();
+        for at in handed.iter().flat_map(Handed::ats) {
             match seen.iter_mut().find(|seen| seen.partition == at.partition) {
-                Some(seen) => *seen = *at,
-                None => seen.push(*at),
+                Some(seen) => *seen = at,
+                None => seen.push(at),
             }
         }
         step.out_of_hand(traced.count);
@@ -209,7 +211,7 @@ where
         let count = traced.count;
         hand.step.in_hand(count);
         hand.under_way.fetch_add(1, AcqRel);
-        if hand.queue.send((traced, ats, step.number())).await.is_err() {
+        if hand.queue.send((traced, handed, step.number())).await.is_err() {
             if hand.step.is_cut() {
                 hand.step.untook(count);
             }

@@ -14,7 +14,7 @@ pub(crate) use batch::Delivery;
 pub use context::Ctx;
 pub(crate) use end::Ended;
 pub(crate) use resumes::Resumes;
-pub(crate) use track::Track;
+pub(crate) use track::{Handed, Track};
 
 use crate::error::{Error, ErrorKind, panic_text};
 use crate::ledger::{Count, Messages, Outputs};
@@ -329,29 +329,22 @@ impl Step {
         self.here().number.store(number, Relaxed);
     }
 
-    /// The positions of what was pulled and is not held, for another lane to move.
-    pub(crate) fn hand_over(&self) -> Vec<At> {
-        match self.track() {
-            Some(mut track) if self.counts().held.get() == 0 => track.hand_over(),
-            _ => Vec::new(),
-        }
+    /// What was pulled, for another lane.
+    pub(crate) fn hand_over(&self) -> Option<Handed> {
+        Some(self.track()?.hand_over(self.counts().held.get() > 0))
     }
 
     /// Takes over messages that another lane pulled; `false` if this one has done them already.
-    pub(crate) fn take_over(&self, ats: &[At]) -> bool {
-        let Some(mut track) = self.track() else { return true };
-        let mut fresh = ats.is_empty();
-        for at in ats {
-            fresh |= track.pull(*at, &self.inner.app.state);
-        }
-        fresh
+    pub(crate) fn take_over(&self, handed: Option<&Handed>) -> bool {
+        let (Some(handed), Some(mut track)) = (handed, self.track()) else { return true };
+        track.take_over(handed, &self.inner.app.state)
     }
 
     /// The names of the positions behind these, for this lane.
     pub(crate) fn places_behind(&self, ats: &[At]) -> Vec<(RowKey, Value)> {
         let mut places = Vec::new();
         if let Some(mut track) = self.track() {
-            track.places_behind(ats, |row, place| places.push((row, place)));
+            track.places_behind(ats.iter().copied(), |row, place| places.push((row, place)));
         }
         places
     }

@@ -15,8 +15,8 @@ pub(crate) struct Track {
     partitions: HashMap<u32, Partition>,
     /// How many seeks it knows of.
     seeks: u32,
-    /// What was pulled since the position last moved: the newest of each partition.
-    pulled: Vec<At>,
+    /// What was pulled since the position last moved, by partition.
+    pulled: Vec<Span>,
     /// How many messages that is.
     count: u32,
     last: Option<At>,
@@ -24,6 +24,15 @@ pub(crate) struct Track {
     resumes: Option<Arc<Resumes>>,
     /// Whether the messages are handed to other lanes, which have the positions.
     dispatches: bool,
+    /// Of what another lane has handed over: the first offsets that the message in hand may be made of.
+    begun: Vec<(u32, i64)>,
+}
+
+/// What was pulled of a partition: the first offset and the newest message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    first: i64,
+    pub(crate) last: At,
 }
 
 /// What is known of a partition.
@@ -51,6 +60,19 @@ impl Partition {
 
     fn is_old(&self, at: &At) -> bool {
         self.epoch.is_some_and(|epoch| at.epoch < epoch)
+    }
+}
+
+/// What a lane hands to another beside a message: what that was made of.
+pub(crate) struct Handed {
+    spans: Vec<Span>,
+    moves: bool,
+}
+
+impl Handed {
+    /// The messages that positions are to be moved behind.
+    pub(crate) fn ats(&self) -> impl Iterator<Item = At> + '_ {
+        self.spans.iter().filter(|_| self.moves).map(|span| span.last)
     }
 }
 
@@ -95,9 +117,9 @@ impl Track {
             partition.first = at.offset;
         }
         partition.next = at.offset + 1;
-        match self.pulled.iter_mut().find(|pulled| pulled.partition == at.partition) {
-            Some(pulled) => *pulled = at,
-            None => self.pulled.push(at),
+        match self.pulled.iter_mut().find(|pulled| pulled.last.partition == at.partition) {
+            Some(pulled) => *pulled = Span { first: pulled.first.min(at.offset), last: at },
+            None => self.pulled.push(Span { first: at.offset, last: at }),
         }
         self.count += 1;
         self.last = Some(at);
@@ -141,7 +163,7 @@ impl Track {
     /// Whether something that was pulled since the position last moved is from before a seek.
     pub(crate) fn is_superseded(&mut self, state: &State) -> bool {
         self.notice(state);
-        self.pulled.iter().any(|at| self.is_old(at))
+        self.pulled.iter().any(|pulled| self.is_old(&pulled.last))
     }
 
     /// Forgets what was pulled since the position last moved; those partitions of it that were not sought.
@@ -149,7 +171,8 @@ impl Track {
         self.notice(state);
         let pulled = std::mem::take(&mut self.pulled);
         self.count = 0;
-        pulled.into_iter().filter(|at| !self.is_old(at)).map(|at| at.partition).collect()
+        let others = pulled.into_iter().map(|pulled| pulled.last).filter(|at| !self.is_old(at));
+        others.map(|at| at.partition).collect()
     }
 
     fn is_old(&self, at: &At) -> bool {
@@ -163,6 +186,9 @@ impl Track {
     /// In each partition the first message of which the one in hand may be made: itself if nothing else was pulled since the
     /// position last moved, else where that is.
     pub(crate) fn begins(&self, state: &State) -> Vec<(u32, i64)> {
+        if !self.begun.is_empty() {
+            return self.begun.clone();
+        }
         let begins = |at: &At| {
             let known = self.partitions.get(&at.partition).filter(|_| self.count > 1);
             let place = |known: &Partition| {
@@ -174,7 +200,7 @@ impl Track {
         match self.pulled.as_slice() {
             // After a yield, which has moved the position.
             [] => self.last.iter().map(|at| (at.partition, at.offset)).collect(),
-            pulled => pulled.iter().map(begins).collect(),
+            pulled => pulled.iter().map(|pulled| begins(&pulled.last)).collect(),
         }
     }
 
@@ -188,7 +214,7 @@ impl Track {
     /// The message in hand, if it is the only one since the position last moved.
     fn only(&self) -> Option<At> {
         match self.pulled.as_slice() {
-            [at] if self.count == 1 => Some(*at),
+            [pulled] if self.count == 1 => Some(pulled.last),
             _ => None,
         }
     }
@@ -208,28 +234,48 @@ impl Track {
     pub(crate) fn behind(&mut self, tell: impl FnMut(RowKey, Value)) {
         if !self.dispatches && !self.pulled.is_empty() {
             let pulled = std::mem::take(&mut self.pulled);
-            self.places_behind(&pulled, tell);
+            self.places_behind(pulled.iter().map(|pulled| pulled.last), tell);
             self.pulled = pulled;
         }
     }
 
     /// Tells of the positions behind these messages.
-    pub(crate) fn places_behind(&mut self, ats: &[At], mut tell: impl FnMut(RowKey, Value)) {
-        for At { partition, offset, epoch } in ats {
-            let place = Place { offset: offset + 1, yields: 0, epoch: *epoch };
-            tell(self.row(*partition), Value::Place(place));
+    pub(crate) fn places_behind(
+        &mut self,
+        ats: impl Iterator<Item = At>,
+        mut tell: impl FnMut(RowKey, Value),
+    ) {
+        let mut last = None;
+        for at @ At { partition, offset, epoch } in ats {
+            let place = Place { offset: offset + 1, yields: 0, epoch };
+            tell(self.row(partition), Value::Place(place));
+            last = Some(at);
         }
-        if let (Some(resumes), Some(at)) = (&self.resumes, ats.last())
+        if let (Some(resumes), Some(at)) = (&self.resumes, last)
             && let Some(position) = resumes.at(at.offset)
         {
             tell(resume_row(&self.source, &self.handler), Value::Bytes(position));
         }
     }
 
-    /// What was pulled, for other lanes to move their positions by.
-    pub(crate) fn hand_over(&mut self) -> Vec<At> {
+    /// What was pulled, for another lane: it moves its positions by that, unless something of it is held.
+    pub(crate) fn hand_over(&mut self, holds: bool) -> Handed {
+        if holds {
+            return Handed { spans: self.pulled.clone(), moves: false };
+        }
         self.count = 0;
-        std::mem::take(&mut self.pulled)
+        Handed { spans: std::mem::take(&mut self.pulled), moves: true }
+    }
+
+    /// Takes over what another lane has pulled; `false` if this one has done it already.
+    pub(crate) fn take_over(&mut self, handed: &Handed, state: &State) -> bool {
+        self.begun.clear();
+        self.begun.extend(handed.spans.iter().map(|span| (span.last.partition, span.first)));
+        let mut fresh = handed.ats().next().is_none();
+        for at in handed.ats() {
+            fresh |= self.pull(at, state);
+        }
+        fresh
     }
 
     /// The position has moved.

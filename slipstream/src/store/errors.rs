@@ -11,9 +11,11 @@ const ADVICE: &str = "restore the state's directory from a copy, or set `state.o
 /// An error of the file system, under what it means for the caller.
 pub(super) fn failed(doing: &str, path: &Path, error: io::Error) -> Error {
     let is_full = matches!(error.kind(), StorageFull | QuotaExceeded);
-    let (kind, how) =
-        if is_full { (ErrorKind::NoSpace, ": the disk is full; make room") } else { (ErrorKind::Store, "") };
-    Error::caused(kind, format!("the state in {} could not be {doing}{how}", path.display()), error)
+    let (kind, how) = match is_full {
+        true => (ErrorKind::NoSpace, "the disk is full; make room".to_owned()),
+        false => (ErrorKind::Store, error.to_string()),
+    };
+    Error::caused(kind, format!("the state in {} could not be {doing}: {how}", path.display()), error)
 }
 
 pub(super) fn damaged(path: &Path, how: &str) -> Error {
