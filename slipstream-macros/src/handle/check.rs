@@ -266,25 +266,20 @@ fn element(expr: Expr, what: &str, home: Span, diag: &mut Diag) -> Option<Elemen
         Expr::Closure(closure) if !matches!(closure.inputs[0], Pat::Type(_)) => Kind::OpenClosure,
         _ => Kind::Made,
     };
-    let name = match &expr {
-        Expr::Call(call) if what == "pipe" => {
-            let name = called(call).unwrap_or_else(|| what.to_owned());
-            waits_for_nothing(call, &name, diag);
-            name
-        }
+    let named = match &expr {
+        Expr::Call(call) => &*call.func,
+        expr => expr,
+    };
+    let name = match named {
         Expr::Path(path) => {
             path.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default()
         }
-        Expr::Call(call) => called(call).unwrap_or_else(|| what.to_owned()),
         _ => what.to_owned(),
     };
+    if let (Expr::Call(call), "pipe") = (&expr, what) {
+        waits_for_nothing(call, &name, diag);
+    }
     Some(Element { expr, kind, span, name })
-}
-
-/// The last part of a called function's name.
-fn called(call: &syn::ExprCall) -> Option<String> {
-    let Expr::Path(path) = &*call.func else { return None };
-    Some(path.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default())
 }
 
 /// The pipes of ours whose closures say at once what comes of a message: what an async one returns is a future, which

@@ -87,6 +87,9 @@ pub struct Checkpoint {
     slot: Slot,
 }
 
+/// The app, the step and the valve of a call.
+type Here = (Arc<Shared>, Arc<Gathered>, Arc<Valve>);
+
 impl Checkpoint {
     /// A checkpoint of this name, which its state goes by, over one dependency or several.
     ///
@@ -194,27 +197,22 @@ impl Checkpoint {
         self.check(at, Some(encoded)).await
     }
 
+    /// Whom the message in hand finds down does not depend on what becomes of it.
     async fn check(&'static self, at: DateTime<Utc>, given: Option<Vec<u8>>) -> Result<Option<Downtime>> {
-        let noted = given.clone();
-        self.note(move || {
+        let (here, noted) = (self.here()?, given.clone());
+        here.1.note(move || {
             let noted = noted.clone();
-            async move { self.pulse(at, noted).await.map(drop) }
-        })?;
-        self.pulse(at, given).await
+            async move { self.pulse(self.here()?, at, noted).await.map(drop) }
+        });
+        self.pulse(here, at, given).await
     }
 
-    /// Whom the message in hand finds down, and how far it is, does not depend on what becomes of it.
-    fn note<F>(&'static self, note: impl Fn() -> F + Send + Sync + 'static) -> Result<()>
-    where
-        F: Future<Output = Result<()>> + Send + 'static,
-    {
-        let (_, step, _) = self.here()?;
-        step.note(note);
-        Ok(())
-    }
-
-    async fn pulse(&'static self, at: DateTime<Utc>, given: Option<Vec<u8>>) -> Result<Option<Downtime>> {
-        let (app, step, valve) = self.here()?;
+    async fn pulse(
+        &'static self,
+        (app, step, valve): Here,
+        at: DateTime<Utc>,
+        given: Option<Vec<u8>>,
+    ) -> Result<Option<Downtime>> {
         let here = step.whereabouts();
         valve.watch(&app, self.name, &here.source)?;
         let mut downtime = Downtime::default();
@@ -270,18 +268,24 @@ impl Checkpoint {
         Ok(downtime.if_any())
     }
 
+    /// Nor does how far it is.
     async fn noted_beat(
         &'static self,
         dependency: &'static Dependency,
         at: Option<DateTime<Utc>>,
     ) -> Result<()> {
-        let at = at.unwrap_or_else(|| crate::scope::clock().now());
-        self.note(move || self.beat(dependency, at))?;
-        self.beat(dependency, at).await
+        let here = self.here()?;
+        let at = at.unwrap_or_else(|| here.0.clock.now());
+        here.1.note(move || async move { self.beat(self.here()?, dependency, at).await });
+        self.beat(here, dependency, at).await
     }
 
-    async fn beat(&'static self, dependency: &'static Dependency, at: DateTime<Utc>) -> Result<()> {
-        let (app, step, valve) = self.here()?;
+    async fn beat(
+        &'static self,
+        (app, step, valve): Here,
+        dependency: &'static Dependency,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
         let here = step.whereabouts();
         valve.beats(dependency.name(), &here.handler, &here.source);
         let over = {
@@ -341,7 +345,7 @@ impl Checkpoint {
     }
 
     /// Where the caller is, and what this app keeps for the checkpoint.
-    fn here(&'static self) -> Result<(Arc<Shared>, Arc<Gathered>, Arc<Valve>)> {
+    fn here(&'static self) -> Result<Here> {
         let Current { app, step } = scope::current(|| format!("the checkpoint `{}`", self.name))?;
         let Some(step) = step else {
             let text = format!("the checkpoint `{}` is used by handlers: call it in one", self.name);

@@ -165,9 +165,9 @@ async fn room(step: Step) -> Result<()> {
     step.app().state.room().await;
     while !has_room(&step) {
         let app = step.app();
-        let full =
+        let mut full =
             step.about().fills.get().into_iter().flatten().filter(|queue| !app.state.has_room_in(queue));
-        full.into_iter().try_for_each(|queue| app.may_have_room(queue))?;
+        full.try_for_each(|queue| app.may_have_room(queue))?;
         // Acknowledgements come from the client's thread, many at once; a millisecond of them is plenty.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

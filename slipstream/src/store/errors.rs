@@ -52,3 +52,18 @@ pub(super) fn newer(path: &Path, version: u32) -> Error {
     );
     Error::new(ErrorKind::Store, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_file_system_says_is_told_and_for_a_full_disk_what_to_do() {
+        let told = |kind: io::ErrorKind| failed("made", Path::new("state"), kind.into()).to_string();
+        assert_eq!(
+            told(io::ErrorKind::NotADirectory),
+            "the state in state could not be made: not a directory"
+        );
+        assert_eq!(told(StorageFull), "the state in state could not be made: the disk is full; make room");
+    }
+}
