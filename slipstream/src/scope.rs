@@ -372,7 +372,7 @@ pub(crate) struct Gathered {
 }
 
 /// Something that a call has noted of its message, and notes once more where a policy passes over that.
-pub(crate) type Note = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
+pub(crate) type Note = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// The rows that a step read and wrote, and the records that it sends.
 #[derive(Default)]
@@ -434,11 +434,8 @@ impl Gathered {
     }
 
     /// The call notes something of its message, which is no matter of how the call ends.
-    pub(crate) fn note<F>(&self, note: impl Fn() -> F + Send + Sync + 'static)
-    where
-        F: Future<Output = Result<()>> + Send + 'static,
-    {
-        self.touch().notes.push(Box::new(move || Box::pin(note())));
+    pub(crate) fn note(&self, note: impl Future<Output = Result<()>> + Send + 'static) {
+        self.touch().notes.push(Box::pin(note));
     }
 
     /// What the call has noted.

@@ -200,10 +200,7 @@ impl Checkpoint {
     /// Whom the message in hand finds down does not depend on what becomes of it.
     async fn check(&'static self, at: DateTime<Utc>, given: Option<Vec<u8>>) -> Result<Option<Downtime>> {
         let (here, noted) = (self.here()?, given.clone());
-        here.1.note(move || {
-            let noted = noted.clone();
-            async move { self.pulse(self.here()?, at, noted).await.map(drop) }
-        });
+        here.1.note(async move { self.pulse(self.here()?, at, noted).await.map(drop) });
         self.pulse(here, at, given).await
     }
 
@@ -276,7 +273,7 @@ impl Checkpoint {
     ) -> Result<()> {
         let here = self.here()?;
         let at = at.unwrap_or_else(|| here.0.clock.now());
-        here.1.note(move || async move { self.beat(self.here()?, dependency, at).await });
+        here.1.note(async move { self.beat(self.here()?, dependency, at).await });
         self.beat(here, dependency, at).await
     }
 

@@ -120,7 +120,11 @@ impl<S, T, D> Bench<S, T, D> {
         };
         match self.step.verdict(stage, error, letter, self.count()).await {
             Ok(()) => Ok(()),
-            Err(Interrupt::Stop(error)) => Err(error),
+            Err(Interrupt::Stop(error)) => {
+                // Others may wait for what it holds.
+                self.step.abandon();
+                Err(error)
+            }
             // It would not have failed, or not so.
             Err(_) => {
                 self.conflict().await;

@@ -47,10 +47,7 @@ impl Step {
         let notes = self.gathered().take_notes();
         self.undo();
         let ended = match self.about().policy.verdict {
-            Verdict::Stop => {
-                self.abandon();
-                return Err(stopped(error));
-            }
+            Verdict::Stop => return Err(stopped(error)),
             Verdict::Skip => Ended::Skipped,
             Verdict::Dead(topic) => {
                 self.bury(topic.named().name, stage, &error, letter.unwrap_or_default()).map_err(stopped)?;
@@ -58,7 +55,7 @@ impl Step {
             }
         };
         for note in notes {
-            note().await.map_err(stopped)?;
+            note.await.map_err(stopped)?;
         }
         let origin = self.origin();
         match self.end(ended, count).await {
